@@ -1,0 +1,60 @@
+// The public API of the compiler: a model file goes in, a self-contained shared
+// library with its C header (or the text of one stage) comes out. The CLI, the
+// C++ builder and the tests all use this header and nothing below it.
+#pragma once
+
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace nnc {
+
+/// A loss or an optimizer as written on the command line:
+/// `cross_entropy:label_smoothing=0.1`, `sgd:lr=0.01,momentum=0.9`.
+/// Names, options and defaults are torch's.
+struct NamedOptions {
+  std::string name;
+  std::map<std::string, std::string> options;
+
+  /// Parses `NAME[:key=value,...]`.
+  static llvm::Expected<NamedOptions> parse(llvm::StringRef text);
+};
+
+/// The stages of the pipeline, in order; see docs/architecture.md.
+enum class Stage { Graph, Train, Core, Kernels, Plan, Loops, LLVM, Object, Library };
+
+/// Parses `graph|train|core|kernels|plan|loops|llvm|obj|so`.
+std::optional<Stage> parseStage(llvm::StringRef text);
+
+struct CompileOptions {
+  /// Path of the `.pt2` to compile.
+  std::string model;
+  /// Present: the library also gets train_step, forward_backward,
+  /// optimizer_step. `loss.name == "output"`: the model itself returns the loss.
+  std::optional<NamedOptions> loss;
+  std::optional<NamedOptions> optimizer;
+  /// Adds the entry `grad` (see architecture.md 8): inputs and cotangents in;
+  /// outputs, `grad:...` and `buffer:...` out; the model runs in the mode it was
+  /// exported in.
+  bool gradient = false;
+  /// 0: every op its own naive kernel (the reference); 2: everything.
+  int optimization = 2;
+  /// `native` or an LLVM CPU name (x86-64-v3, x86-64-v4, znver4, ...).
+  std::string cpu = "native";
+  /// Upper bound of a dimension whose exported range is unbounded; 0: none given.
+  int64_t maxBatch = 0;
+  /// The C prefix; empty: the file name of the output.
+  std::string name;
+};
+
+/// Compiles to `outputPrefix.so`, `.h` and `.hpp`. Each file is written to a
+/// temporary and renamed. On an error nothing is left behind; the error's text
+/// has one line per finding, each naming file, layer and source line.
+llvm::Error compileLibrary(const CompileOptions &options, llvm::StringRef outputPrefix);
+
+/// The text of the module after `stage` (Graph to LLVM).
+llvm::Expected<std::string> compileToText(const CompileOptions &options, Stage stage);
+
+} // namespace nnc
