@@ -41,6 +41,8 @@ function(nnc_unit_test name)
   add_executable(${name} ${ARG_SOURCES})
   if(ARG_MLIR)
     target_precompile_headers(${name} REUSE_FROM nnc_pch)
+    # The precompiled header is -fPIC code; CMake gives executables -fPIE.
+    target_compile_options(${name} PRIVATE -fPIC)
     if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
       target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
     endif()

@@ -1,0 +1,165 @@
+#include "codegen/cpu/Object.h"
+
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/IPO/GlobalDCE.h"
+#include "llvm/Transforms/InstCombine/InstCombine.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/GVN.h"
+#include "llvm/Transforms/Scalar/LICM.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
+#include "llvm/Transforms/Scalar/LoopRotation.h"
+#include "llvm/Transforms/Scalar/SROA.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
+
+using namespace llvm;
+
+namespace nnc::cpu {
+
+namespace {
+
+Expected<std::unique_ptr<TargetMachine>> targetMachine(const Target &target,
+                                                       int optimizationLevel) {
+  InitializeNativeTarget();
+  InitializeNativeTargetAsmPrinter();
+  std::string error;
+  Triple triple(target.triple);
+  const llvm::Target *backend = TargetRegistry::lookupTarget(triple, error);
+  if (!backend)
+    return createStringError("no code generator for " + target.triple + ": " + error);
+  TargetOptions options;
+  options.FunctionSections = true;
+  options.DataSections = true;
+  // Contraction is decided where the arithmetic is written (math.fma), never here.
+  options.AllowFPOpFusion = FPOpFusion::Strict;
+  CodeGenOptLevel level = optimizationLevel == 0 ? CodeGenOptLevel::None : CodeGenOptLevel::Default;
+  std::unique_ptr<TargetMachine> machine(backend->createTargetMachine(
+      triple, target.cpu, target.features, options, Reloc::PIC_, CodeModel::Small, level));
+  if (!machine)
+    return createStringError("no code generator for " + target.cpu + " on " + target.triple);
+  return std::move(machine);
+}
+
+// Attributes every function of the artefact carries.
+void setFunctionAttributes(Module &module, const Target &target) {
+  for (Function &function : module) {
+    if (function.hasDefaultVisibility() && !function.hasLocalLinkage() &&
+        !function.isDeclaration())
+      function.setVisibility(GlobalValue::HiddenVisibility);
+    function.setDSOLocal(!function.isDeclaration());
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target.cpu);
+    if (!target.features.empty())
+      function.addFnAttr("target-features", target.features);
+    // Several CPU models tune for 256 bits and would split every zmm in two.
+    function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBytes * 8));
+    function.addFnAttr("min-legal-vector-width", std::to_string(target.vectorBytes * 8));
+    function.addFnAttr("frame-pointer", "none");
+    function.addFnAttr(Attribute::NoUnwind);
+  }
+  for (GlobalVariable &global : module.globals())
+    if (!global.isDeclaration()) {
+      if (!global.hasLocalLinkage())
+        global.setVisibility(GlobalValue::HiddenVisibility);
+      global.setDSOLocal(true);
+    }
+}
+
+// Kernels come as explicit vectors in the loop order that was chosen for them:
+// what is left for LLVM is clean-up of addresses, constants and control flow.
+// The vectorisers and unrollers of O2 would cost most of its time for nothing.
+void optimize(Module &module, TargetMachine &machine) {
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager callGraph;
+  ModuleAnalysisManager modules;
+  PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(callGraph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, callGraph, modules);
+
+  LoopPassManager loopPasses;
+  loopPasses.addPass(LoopRotatePass(/*EnableHeaderDuplication=*/true));
+  loopPasses.addPass(LICMPass(LICMOptions()));
+
+  FunctionPassManager passes;
+  passes.addPass(SROAPass(SROAOptions::ModifyCFG));
+  passes.addPass(EarlyCSEPass(/*UseMemorySSA=*/true));
+  passes.addPass(SimplifyCFGPass());
+  passes.addPass(InstCombinePass());
+  passes.addPass(createFunctionToLoopPassAdaptor(std::move(loopPasses), /*UseMemorySSA=*/true));
+  passes.addPass(GVNPass());
+  passes.addPass(InstCombinePass());
+  passes.addPass(SimplifyCFGPass());
+
+  ModulePassManager pipeline;
+  pipeline.addPass(createModuleToFunctionPassAdaptor(std::move(passes)));
+  pipeline.addPass(GlobalDCEPass());
+  pipeline.run(module, modules);
+}
+
+// The module as LLVM IR, ready for code generation.
+Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module, const Target &target,
+                                            LLVMContext &context, TargetMachine &machine,
+                                            int optimizationLevel) {
+  std::unique_ptr<Module> llvmModule = mlir::translateModuleToLLVMIR(module, context, "nnc");
+  if (!llvmModule)
+    return createStringError("the module could not be translated to LLVM IR");
+  llvmModule->setTargetTriple(Triple(target.triple));
+  llvmModule->setDataLayout(machine.createDataLayout());
+  llvmModule->setPICLevel(PICLevel::SmallPIC);
+  setFunctionAttributes(*llvmModule, target);
+  if (optimizationLevel > 0)
+    optimize(*llvmModule, machine);
+  return std::move(llvmModule);
+}
+
+} // namespace
+
+Expected<SmallVector<char, 0>> emitObject(mlir::ModuleOp module, const Target &target,
+                                          int optimizationLevel) {
+  auto machine = targetMachine(target, optimizationLevel);
+  if (!machine)
+    return machine.takeError();
+  LLVMContext context;
+  auto llvmModule = translate(module, target, context, **machine, optimizationLevel);
+  if (!llvmModule)
+    return llvmModule.takeError();
+
+  SmallVector<char, 0> object;
+  raw_svector_ostream stream(object);
+  legacy::PassManager emission;
+  if ((*machine)->addPassesToEmitFile(emission, stream, nullptr, CodeGenFileType::ObjectFile))
+    return createStringError("no object file writer for " + target.triple);
+  emission.run(**llvmModule);
+  return std::move(object);
+}
+
+Expected<std::string> emitLLVMText(mlir::ModuleOp module, const Target &target,
+                                   int optimizationLevel) {
+  auto machine = targetMachine(target, optimizationLevel);
+  if (!machine)
+    return machine.takeError();
+  LLVMContext context;
+  auto llvmModule = translate(module, target, context, **machine, optimizationLevel);
+  if (!llvmModule)
+    return llvmModule.takeError();
+  std::string text;
+  raw_string_ostream stream(text);
+  (*llvmModule)->print(stream, nullptr);
+  return text;
+}
+
+} // namespace nnc::cpu

@@ -1,0 +1,128 @@
+#include "codegen/cpu/Target.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+
+using namespace llvm;
+
+namespace nnc::cpu {
+
+namespace {
+
+// What kernels rely on, in LLVM's spelling. Features LLVM may use beside these
+// (bmi, popcnt, ...) come with the same generations of CPUs.
+constexpr const char *kernelFeatures[] = {"sse4.2",   "avx",      "avx2",     "fma",
+                                          "f16c",     "bmi",      "bmi2",     "lzcnt",
+                                          "movbe",    "popcnt",   "avx512f",  "avx512bw",
+                                          "avx512dq", "avx512vl", "avx512cd"};
+
+std::unique_ptr<MCSubtargetInfo> subtarget(const Target &target) {
+  InitializeNativeTarget();
+  std::string error;
+  Triple triple(target.triple);
+  const llvm::Target *backend = TargetRegistry::lookupTarget(triple, error);
+  if (!backend)
+    return nullptr;
+  return std::unique_ptr<MCSubtargetInfo>(
+      backend->createMCSubtargetInfo(triple, target.cpu, target.features));
+}
+
+// The sysfs file of a cache of CPU 0 (`index0/size` holds `32K`); 0: not known.
+int64_t hostCacheBytes(int index) {
+  auto file = MemoryBuffer::getFileAsStream("/sys/devices/system/cpu/cpu0/cache/index" +
+                                            std::to_string(index) + "/size");
+  if (!file)
+    return 0;
+  StringRef text = (*file)->getBuffer().trim();
+  int64_t unit = text.consume_back("K") ? 1 << 10 : text.consume_back("M") ? 1 << 20 : 1;
+  int64_t count = 0;
+  return text.getAsInteger(10, count) ? 0 : count * unit;
+}
+
+// Cache sizes of CPUs whose LLVM name fixes them; the defaults of Target suit
+// the generic levels (the smallest caches sold with that instruction set).
+void setCaches(Target &target, bool native) {
+  target.l1 = StringSwitch<int64_t>(target.cpu)
+                  .Cases({"icelake-server", "sapphirerapids", "emeraldrapids", "graniterapids",
+                          "znver5"},
+                         48 << 10)
+                  .Default(target.l1);
+  target.l2 = StringSwitch<int64_t>(target.cpu)
+                  .Cases({"skylake-avx512", "cascadelake", "cooperlake", "znver4", "znver5"}, 1 << 20)
+                  .Case("icelake-server", 1280 << 10)
+                  .Cases({"sapphirerapids", "emeraldrapids", "graniterapids"}, 2 << 20)
+                  .Default(target.l2);
+  if (!native)
+    return;
+  // Linux lists index0: L1 data, index1: L1 instructions, index2: L2.
+  if (int64_t bytes = hostCacheBytes(0))
+    target.l1 = bytes;
+  if (int64_t bytes = hostCacheBytes(2))
+    target.l2 = bytes;
+}
+
+} // namespace
+
+Expected<Target> Target::forCPU(StringRef name) {
+  Target target;
+  target.triple = sys::getDefaultTargetTriple();
+  Triple triple(target.triple);
+  bool native = name == "native";
+  target.cpu = native ? sys::getHostCPUName().str() : name.str();
+
+  if (triple.isX86()) {
+    SmallVector<StringRef> known;
+    X86::fillValidCPUArchList(known, /*Only64Bit=*/true);
+    if (!is_contained(known, target.cpu))
+      return createStringError("unknown CPU '" + target.cpu +
+                               "': give `native` or an LLVM name such as x86-64-v3, x86-64-v4, "
+                               "znver4 or sapphirerapids");
+  }
+  if (native) {
+    // A virtual machine may hide features of the CPU that it names.
+    StringMap<bool> host = sys::getHostCPUFeatures();
+    std::vector<std::string> features;
+    for (const auto &feature : host)
+      features.push_back((feature.second ? "+" : "-") + feature.first().str());
+    llvm::sort(features); // a StringMap has no order of its own
+    target.features = join(features, ",");
+  }
+
+  std::unique_ptr<MCSubtargetInfo> info = subtarget(target);
+  if (!info)
+    return createStringError("no code generator for " + target.triple);
+  target.vectorBytes = 16;
+  if (triple.isX86()) {
+    if (info->checkFeatures("+avx512f"))
+      target.vectorBytes = 64;
+    else if (info->checkFeatures("+avx2"))
+      target.vectorBytes = 32;
+  }
+  setCaches(target, native);
+  return target;
+}
+
+int Target::lanes(mlir::Type type) const {
+  int bytes = type.isIndex() ? 8 : std::max(1u, (type.getIntOrFloatBitWidth() + 7) / 8);
+  return std::max(1, vectorBytes / bytes);
+}
+
+std::vector<std::string> Target::requiredFeatures() const {
+  std::vector<std::string> required;
+  std::unique_ptr<MCSubtargetInfo> info = subtarget(*this);
+  if (info && Triple(triple).isX86())
+    for (const char *feature : kernelFeatures)
+      if (info->checkFeatures(std::string("+") + feature))
+        required.push_back(feature);
+  return required;
+}
+
+} // namespace nnc::cpu
