@@ -1,0 +1,154 @@
+// The one builder every front end translates into: a function over nn ops with
+// named inputs, parameters and buffers, and a method for each torch functional
+// (torch's argument names, conventions and type promotion). An argument that torch
+// would reject is reported as an MLIR error at the current location; the method
+// then returns a null value, which other methods pass on.
+#pragma once
+
+#include "codegen/library/ModelInterface.h"
+#include "dialects/nn/Builder.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <optional>
+
+namespace nnc {
+
+/// A Python number among tensor operands: promotes by kind only.
+struct Scalar {
+  double value = 0;
+  bool isFloat = false;
+};
+
+/// A tensor or a number.
+struct Operand {
+  mlir::Value tensor;
+  Scalar scalar;
+  Operand(mlir::Value tensor) : tensor(tensor) {}
+  Operand(double value) : scalar{value, true} {}
+  Operand(Scalar scalar) : scalar(scalar) {}
+};
+
+class FunctionBuilder : public nn::Builder {
+public:
+  using Dims = nn::Dims;
+  using Ints = llvm::ArrayRef<int64_t>;
+
+  /// Starts `func.func @name` at the end of `module`. Sizes refer to `symbols`
+  /// by position: getAffineSymbolExpr(i).
+  FunctionBuilder(mlir::ModuleOp module, llvm::StringRef name, llvm::ArrayRef<SymbolInfo> symbols);
+
+  // --- The function's boundary and state (attributes of its arguments and results) ---
+  mlir::Value addInput(llvm::StringRef name, llvm::ArrayRef<mlir::AffineExpr> dims, mlir::Type element);
+  mlir::Value addParameter(llvm::StringRef name, llvm::ArrayRef<int64_t> dims, mlir::Type element,
+                           bool requiresGrad, llvm::ArrayRef<std::string> aliases = {});
+  mlir::Value addBuffer(llvm::StringRef name, llvm::ArrayRef<int64_t> dims, mlir::Type element,
+                        llvm::ArrayRef<std::string> aliases = {});
+  /// A tensor fixed at export; its data travel beside the IR under this name.
+  mlir::Value addConstant(llvm::StringRef name, llvm::ArrayRef<int64_t> dims, mlir::Type element);
+  /// The new value of a buffer after this call (running statistics).
+  void updateBuffer(mlir::Value buffer, mlir::Value newValue);
+  void addOutput(llvm::StringRef name, mlir::Value value);
+  /// Ends the function; the builder is used up.
+  mlir::func::FuncOp finish();
+
+  void setLocation(mlir::Location location) { loc = location; }
+
+  // --- Elementwise ---------------------------------------------------------------
+  /// A row of the function table ("relu", "add", "gt", "where", "clamp", ...) with
+  /// broadcasting and torch's type promotion.
+  mlir::Value elementwise(llvm::StringRef function, llvm::ArrayRef<Operand> operands,
+                          const std::map<std::string, double> &parameters = {});
+  mlir::Value toType(mlir::Value x, mlir::Type element) { return convert(x, element); }
+
+  // --- Products --------------------------------------------------------------------
+  /// x [..., in] times weight [out, in] transposed, plus bias [out] (may be null).
+  mlir::Value linear(mlir::Value x, mlir::Value weight, mlir::Value bias);
+  /// torch.matmul: vectors, matrices and broadcast batches.
+  mlir::Value matmul(mlir::Value a, mlir::Value b);
+  mlir::Value addmm(mlir::Value input, mlir::Value a, mlir::Value b, double beta, double alpha);
+
+  // --- Convolution, pooling; one value a spatial axis -----------------------------
+  /// padding: low and high side may differ (padding='same').
+  mlir::Value conv(mlir::Value x, mlir::Value weight, mlir::Value bias, Ints stride, Ints paddingLow,
+                   Ints paddingHigh, Ints dilation, int64_t groups);
+  mlir::Value convTranspose(mlir::Value x, mlir::Value weight, mlir::Value bias, Ints stride, Ints padding,
+                            Ints outputPadding, int64_t groups, Ints dilation);
+  mlir::Value maxPool(mlir::Value x, Ints kernel, Ints stride, Ints padding, Ints dilation, bool ceilMode);
+  /// The second result of return_indices: flat positions in the input plane, i64.
+  std::pair<mlir::Value, mlir::Value> maxPoolWithIndices(mlir::Value x, Ints kernel, Ints stride, Ints padding,
+                                                         Ints dilation, bool ceilMode);
+  mlir::Value avgPool(mlir::Value x, Ints kernel, Ints stride, Ints padding, bool ceilMode,
+                      bool countIncludePad, std::optional<int64_t> divisorOverride);
+  mlir::Value adaptiveAvgPool(mlir::Value x, Ints outputSize);
+
+  // --- Shape; axes may be negative --------------------------------------------------
+  mlir::Value view(mlir::Value x, llvm::ArrayRef<mlir::AffineExpr> dims);
+  mlir::Value flatten(mlir::Value x, int64_t start, int64_t end);
+  mlir::Value permute(mlir::Value x, Ints order);
+  mlir::Value swapAxes(mlir::Value x, int64_t a, int64_t b);
+  mlir::Value squeezeAxes(mlir::Value x, Ints axes); ///< only those of size 1
+  mlir::Value unsqueezeAxis(mlir::Value x, int64_t axis);
+  /// -1 keeps a size (given here as a null expression).
+  mlir::Value expand(mlir::Value x, llvm::ArrayRef<mlir::AffineExpr> dims);
+  mlir::Value cat(llvm::ArrayRef<mlir::Value> inputs, int64_t axis);
+  mlir::Value stack(llvm::ArrayRef<mlir::Value> inputs, int64_t axis);
+  /// x[start:end:step] along an axis; clamped as in Python; end may be INT64_MAX.
+  mlir::Value sliceAxis(mlir::Value x, int64_t axis, int64_t start, int64_t end, int64_t step);
+  mlir::Value select(mlir::Value x, int64_t axis, int64_t index);
+  /// Writes `value` over the slice of `x` that sliceAxis reads.
+  mlir::Value sliceScatter(mlir::Value x, mlir::Value value, int64_t axis, int64_t start, int64_t end, int64_t step);
+  mlir::Value selectScatter(mlir::Value x, mlir::Value value, int64_t axis, int64_t index);
+  /// torch.nn.functional.pad with mode constant: pairs from the last axis backwards.
+  mlir::Value constantPad(mlir::Value x, Ints pads, double value);
+
+  // --- Reductions; empty axes: all of them ---------------------------------------------
+  mlir::Value sumAxes(mlir::Value x, Ints axes, bool keepdim);
+  mlir::Value meanAxes(mlir::Value x, Ints axes, bool keepdim);
+  mlir::Value reduceAxes(nn::ReduceKind kind, mlir::Value x, Ints axes, bool keepdim);
+
+  // --- Normalisation ------------------------------------------------------------------
+  mlir::Value softmax(mlir::Value x, int64_t axis);
+  mlir::Value logSoftmax(mlir::Value x, int64_t axis);
+  /// Batch norm over axis 1. training: batch statistics, and the running ones (null
+  /// if not tracked) are updated with `momentum`; otherwise the running ones are used.
+  mlir::Value batchNorm(mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value runningMean,
+                        mlir::Value runningVar, bool training, double momentum, double eps);
+  /// Over the last `normalizedRank` axes.
+  mlir::Value layerNorm(mlir::Value x, int64_t normalizedRank, mlir::Value weight, mlir::Value bias, double eps);
+
+  // --- Random ----------------------------------------------------------------------------
+  mlir::Value dropout(mlir::Value x, double p, bool training);
+  /// Drops whole channels [N, C, ...] (dropout1d-3d).
+  mlir::Value featureDropout(mlir::Value x, double p, bool training);
+
+  // --- Losses ----------------------------------------------------------------------------
+  mlir::Value crossEntropy(mlir::Value x, mlir::Value target, mlir::Value weight, nn::Reduction reduction,
+                           int64_t ignoreIndex, double labelSmoothing);
+  mlir::Value nllLoss(mlir::Value x, mlir::Value target, mlir::Value weight, nn::Reduction reduction,
+                      int64_t ignoreIndex);
+  /// A pointwise loss of the function table ("mse_loss", "l1_loss", ...) and its reduction.
+  mlir::Value pointwiseLoss(llvm::StringRef function, llvm::ArrayRef<Operand> operands,
+                            nn::Reduction reduction, const std::map<std::string, double> &parameters = {});
+
+  int64_t axis(mlir::Value x, int64_t a) { return a < 0 ? a + nn::rankOf(x) : a; }
+  /// Reports an error at the current location and returns a null value.
+  mlir::Value error(const llvm::Twine &message);
+
+private:
+  mlir::Value addArgument(llvm::StringRef kind, llvm::StringRef name, mlir::Type type, bool requiresGrad,
+                          llvm::ArrayRef<std::string> aliases);
+  mlir::Value withBias(mlir::Value y, mlir::Value bias);
+  Dims lossDims(mlir::Value x, nn::Reduction reduction);
+  std::pair<mlir::Value, mlir::Value> randomState(); // seed, step
+
+  mlir::OpBuilder opBuilder;
+  mlir::func::FuncOp function;
+  llvm::SmallVector<mlir::DictionaryAttr> argumentAttributes;
+  llvm::SmallVector<mlir::DictionaryAttr> resultAttributes;
+  llvm::SmallVector<mlir::Value> results;
+  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> bufferUpdates;
+  mlir::Value seed, step;
+  int64_t nextSite = 0;
+};
+
+} // namespace nnc

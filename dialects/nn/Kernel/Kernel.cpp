@@ -1,0 +1,31 @@
+#include "dialects/nn/Builder.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+
+#define GET_OP_CLASSES
+#include "dialects/nn/Kernel/Kernel.cpp.inc"
+
+using namespace mlir;
+
+namespace nnc::nn {
+
+void NnDialect::registerKernelOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/nn/Kernel/Kernel.cpp.inc"
+      >();
+}
+
+LogicalResult KernelOp::verify() {
+  Block &body = getBody().front();
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (!yield)
+    return emitOpError("its region ends with nn.yield");
+  // Before PLAN: tensors in, tensors out. After: memrefs, inputs then results.
+  size_t expected = body.getNumArguments() + (getNumResults() ? 0 : yield.getNumOperands());
+  if (getInputs().size() != expected)
+    return emitOpError("has ") << getInputs().size() << " operands where its region needs " << expected;
+  return success();
+}
+
+} // namespace nnc::nn
