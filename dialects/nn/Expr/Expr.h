@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace nnc {
 
@@ -74,7 +75,7 @@ public:
   std::string str() const;
 
   // All nodes reachable that the value depends on, operands before users.
-  llvm::SmallVector<Expr> postOrder() const;
+  std::vector<Expr> postOrder() const;
   unsigned nodeCount() const { return postOrder().size(); }
   bool usesInput(unsigned index) const;
   // The inputs that the value depends on, ascending.
