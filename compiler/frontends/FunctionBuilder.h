@@ -9,6 +9,7 @@
 #include "dialects/nn/Builder.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/IRMapping.h"
 #include <optional>
 
 namespace nnc {
@@ -45,9 +46,23 @@ public:
                         llvm::ArrayRef<std::string> aliases = {});
   /// A tensor fixed at export; its data travel beside the IR under this name.
   mlir::Value addConstant(llvm::StringRef name, llvm::ArrayRef<int64_t> dims, mlir::Type element);
-  /// The new value of a buffer after this call (running statistics).
-  void updateBuffer(mlir::Value buffer, mlir::Value newValue);
+  /// State that is neither: kind "optimizer", "gradient", "lr", "seed" or "step".
+  /// The same (kind, name) twice is the same argument.
+  mlir::Value addState(llvm::StringRef kind, llvm::StringRef name, llvm::ArrayRef<int64_t> dims, mlir::Type element);
+  /// The new value of an argument that is state (a buffer, a parameter, ...) after this call.
+  void updateState(mlir::Value argument, mlir::Value newValue);
   void addOutput(llvm::StringRef name, mlir::Value value);
+  /// Clones another function's arguments and body; returns what it returns.
+  llvm::SmallVector<mlir::Value> inlineFunction(mlir::func::FuncOp callee, mlir::IRMapping &mapping);
+  /// Restricts the values of an integer input (checked at entry): low <= v < high or v == exception.
+  void setInputRange(mlir::Value input, int64_t low, int64_t high, int64_t exception);
+  /// Runs a rewrite of the body built so far; the outputs, and the values in `tracked`,
+  /// follow what the rewrite replaces.
+  void rewriteBody(llvm::function_ref<void(mlir::func::FuncOp)> rewrite,
+                   llvm::MutableArrayRef<mlir::Value> tracked);
+  mlir::func::FuncOp getFunction() { return function; }
+  /// The counter of random numbers; null if the function draws none.
+  mlir::Value randomStep() { return step; }
   /// Ends the function; the builder is used up.
   mlir::func::FuncOp finish();
 
@@ -146,7 +161,7 @@ private:
   llvm::SmallVector<mlir::DictionaryAttr> argumentAttributes;
   llvm::SmallVector<mlir::DictionaryAttr> resultAttributes;
   llvm::SmallVector<mlir::Value> results;
-  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> bufferUpdates;
+  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> stateUpdates;
   mlir::Value seed, step;
   int64_t nextSite = 0;
 };

@@ -12,7 +12,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::initialize() {
+void NNDialect::initialize() {
   registerAttributes();
   registerElementwiseOps();
   registerShapeOps();
@@ -27,7 +27,7 @@ void NnDialect::initialize() {
   registerKernelOps();
 }
 
-void NnDialect::registerAttributes() {
+void NNDialect::registerAttributes() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/nn/NnAttributes.cpp.inc"

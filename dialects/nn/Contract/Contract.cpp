@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerContractOps() {
+void NNDialect::registerContractOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Contract/Contract.cpp.inc"
@@ -38,7 +38,7 @@ Value MatmulOp::emitElement(ElementEmitter &e, unsigned, ValueRange index) {
   Value m = index[rank - 2], n = index[rank - 1];
   Value depth = e.size(getA(), rank - (getTransposeA() ? 2 : 1));
   auto at = [&](Value operand, Value outer, Value inner) {
-    SmallVector<Value> position(index.begin(), index.end() - 2);
+    SmallVector<Value> position(index.drop_back(2));
     position.append({outer, inner});
     return e.element(operand, position);
   };

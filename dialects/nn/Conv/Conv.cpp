@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerConvOps() {
+void NNDialect::registerConvOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Conv/Conv.cpp.inc"

@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerElementwiseOps() {
+void NNDialect::registerElementwiseOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Elementwise/Elementwise.cpp.inc"

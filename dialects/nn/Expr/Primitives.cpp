@@ -144,7 +144,7 @@ double nnc::apply(Primitive primitive, llvm::ArrayRef<double> x) {
   case Trunc: return std::trunc(x[0]);
   case Maximum: return std::isnan(x[0]) || x[0] > x[1] ? x[0] : x[1];
   case Minimum: return std::isnan(x[0]) || x[0] < x[1] ? x[0] : x[1];
-  case Relu: return x[0] <= 0 ? 0 : x[0];
+  case Relu: return x[0] < 0 ? 0 : x[0];
   case Lt: return x[0] < x[1];
   case Le: return x[0] <= x[1];
   case Gt: return x[0] > x[1];

@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerKernelOps() {
+void NNDialect::registerKernelOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Kernel/Kernel.cpp.inc"

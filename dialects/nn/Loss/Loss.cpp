@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerLossOps() {
+void NNDialect::registerLossOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Loss/Loss.cpp.inc"

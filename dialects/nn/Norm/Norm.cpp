@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerNormOps() {
+void NNDialect::registerNormOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Norm/Norm.cpp.inc"

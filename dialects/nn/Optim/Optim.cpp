@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerOptimOps() {
+void NNDialect::registerOptimOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Optim/Optim.cpp.inc"

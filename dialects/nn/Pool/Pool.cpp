@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerPoolOps() {
+void NNDialect::registerPoolOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Pool/Pool.cpp.inc"

@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerRandomOps() {
+void NNDialect::registerRandomOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Random/Random.cpp.inc"

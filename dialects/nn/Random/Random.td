@@ -12,12 +12,12 @@ def NN_UniformOp : NN_Op<"uniform", [NN_NonDifferentiable<"random numbers are co
   }];
   let arguments = (ins NN_Scalar64:$seed, NN_Scalar64:$step, I64Attr:$site);
   let results = (outs NN_FloatTensor:$result);
-  let assemblyFormat = "$seed `,` $step `site` $site attr-dict `:` type($result)";
+  let assemblyFormat = "$seed `,` $step `site` $site attr-dict `:` functional-type(operands, $result)";
 }
 
 def NN_DropoutOp : NN_Composite<"dropout", [AllTypesMatch<["input", "result"]>]> {
   let summary = "Zeroes elements with probability p and scales the others by 1 / (1 - p)";
   let arguments = (ins NN_FloatTensor:$input, NN_Scalar64:$seed, NN_Scalar64:$step, F64Attr:$p, I64Attr:$site);
   let results = (outs NN_FloatTensor:$result);
-  let assemblyFormat = "$input `,` $seed `,` $step `p` $p `site` $site attr-dict `:` type($input)";
+  let assemblyFormat = "$input `,` $seed `,` $step `p` $p `site` $site attr-dict `:` functional-type(operands, $result)";
 }

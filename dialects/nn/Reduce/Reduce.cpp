@@ -9,7 +9,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerReduceOps() {
+void NNDialect::registerReduceOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Reduce/Reduce.cpp.inc"

@@ -10,7 +10,7 @@ using namespace mlir;
 
 namespace nnc::nn {
 
-void NnDialect::registerShapeOps() {
+void NNDialect::registerShapeOps() {
   addOperations<
 #define GET_OP_LIST
 #include "dialects/nn/Shape/Shape.cpp.inc"
