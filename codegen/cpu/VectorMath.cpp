@@ -1,7 +1,6 @@
 #include "codegen/cpu/VectorMath.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+#include "codegen/cpu/VectorMathEmitter.h"
 
 using namespace mlir;
 
@@ -10,34 +9,22 @@ namespace nnc::cpu {
 Value emitMath(OpBuilder &builder, Location location, MathFunction function,
                ValueRange operands) {
   Value x = operands[0];
-  auto one = [&]() -> Value {
-    Type scalar = getElementTypeOrSelf(x.getType());
-    TypedAttr attribute = builder.getFloatAttr(scalar, 1.0);
-    if (auto vector = dyn_cast<VectorType>(x.getType()))
-      attribute = DenseElementsAttr::get(vector, attribute);
-    return arith::ConstantOp::create(builder, location, attribute);
-  };
+  VectorMathEmitter e(builder, location, x.getType());
   switch (function) {
-  case MathFunction::Exp: return math::ExpOp::create(builder, location, x);
-  case MathFunction::Expm1: return math::ExpM1Op::create(builder, location, x);
-  case MathFunction::Log: return math::LogOp::create(builder, location, x);
-  case MathFunction::Log1p: return math::Log1pOp::create(builder, location, x);
-  case MathFunction::Tanh: return math::TanhOp::create(builder, location, x);
-  case MathFunction::Erf: return math::ErfOp::create(builder, location, x);
-  case MathFunction::Sin: return math::SinOp::create(builder, location, x);
-  case MathFunction::Cos: return math::CosOp::create(builder, location, x);
-  case MathFunction::Pow: return math::PowFOp::create(builder, location, x, operands[1]);
-  case MathFunction::Sqrt: return math::SqrtOp::create(builder, location, x);
-  case MathFunction::Rsqrt:
-    return arith::DivFOp::create(builder, location, one(),
-                                 math::SqrtOp::create(builder, location, x));
-  case MathFunction::Logistic: {
-    Value exp = math::ExpOp::create(builder, location, arith::NegFOp::create(builder, location, x));
-    return arith::DivFOp::create(builder, location, one(),
-                                 arith::AddFOp::create(builder, location, one(), exp));
+  case MathFunction::Exp: return emitExp(e, x);
+  case MathFunction::Expm1: return emitExpm1(e, x);
+  case MathFunction::Log: return emitLog(e, x);
+  case MathFunction::Log1p: return emitLog1p(e, x);
+  case MathFunction::Tanh: return emitTanh(e, x);
+  case MathFunction::Erf: return emitErf(e, x);
+  case MathFunction::Logistic: return emitLogistic(e, x);
+  case MathFunction::Sin: return emitSin(e, x);
+  case MathFunction::Cos: return emitCos(e, x);
+  case MathFunction::Pow: return emitPow(e, x, operands[1]);
+  case MathFunction::Sqrt: return e.squareRoot(x);
+  case MathFunction::Rsqrt: return e.div(e.constant(1.0), e.squareRoot(x));
   }
-  }
-  llvm_unreachable("unknown function");
+  llvm_unreachable("every function has a case");
 }
 
 } // namespace nnc::cpu
