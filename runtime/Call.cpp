@@ -126,14 +126,15 @@ static int32_t runEntry(nnc_instance &instance, const nnc_entry &entry, const in
   nnc_call call = {instance.arena, instance.state, symbols,         inputs,
                    outputs,        &instance,      instance.workers};
   instance.parallelForFailed = false;
-  if (int32_t code = entry.run(&call))
-    return NNC_FAIL(&instance, NNC_INTERNAL, "%s: compiled code returned the status %d",
-                    entry.name, int(code));
+  const int32_t code = entry.run(&call);
   if (instance.parallelForFailed)
     return NNC_FAIL(&instance, NNC_INVALID_ARGUMENT,
                     "%s: options.parallel_for did not run each task once, with a worker below "
                     "max_workers (%ld); the results are not valid",
                     entry.name, long(instance.workers));
+  if (code)
+    return NNC_FAIL(&instance, NNC_INTERNAL, "%s: compiled code returned the status %d",
+                    entry.name, int(code));
   return NNC_OK;
 }
 
