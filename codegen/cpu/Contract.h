@@ -76,6 +76,7 @@ struct ContractSchedule {
   int64_t blockReduction = 0; // k per packed panel
   int64_t batchPerTask = 1;   // small products of a batch share a task
   int64_t splits = 1;         // partial sums over k; above 1 there is a second phase
+  int64_t dotRows = 0;        // Outer: with no more rows than this at run time, go as Dot
   bool packB = true;
 
   /// Columns of a register tile: what `packed` weights are arranged by.

@@ -1,0 +1,395 @@
+#include "codegen/cpu/Contract.h"
+#include "codegen/cpu/MicroKernel.h"
+#include "codegen/cpu/Packing.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace nnc::cpu {
+
+namespace {
+
+/// Worker scratch in elements: panels of B, a sliver of A, the block of C.
+struct ScratchLayout {
+  int64_t panels = 0, sliver = 0, block = 0, pitch = 0, elementBytes = 0;
+
+  ScratchLayout(const ContractProblem &problem, const ContractSchedule &schedule) {
+    int64_t line = 64 / (problem.elementType.getIntOrFloatBitWidth() / 8);
+    elementBytes = 64 / line;
+    int64_t columns = llvm::alignTo(schedule.blockColumns, schedule.tileColumns());
+    if (schedule.kind == ContractSchedule::Kind::Outer) {
+      if (schedule.packB)
+        panels = llvm::alignTo(columns * schedule.blockReduction, line);
+      sliver = llvm::alignTo(
+          sliverElements(problem.a, schedule.tileRows, schedule.blockReduction, schedule.lanes),
+          line);
+    }
+    pitch = llvm::alignTo(columns, line) + line;
+    block = llvm::alignTo(schedule.blockRows * pitch, line);
+  }
+  int64_t bytes() const { return (panels + sliver + block) * elementBytes; }
+};
+
+/// Columns of C in the partial sums' buffer, rounded to whole vectors.
+int64_t partialPitch(const ContractProblem &problem, const ContractSchedule &schedule) {
+  return llvm::alignTo(problem.n.fixed, schedule.lanes);
+}
+
+int64_t partialElements(const ContractProblem &problem, const ContractSchedule &schedule) {
+  return schedule.splits * problem.batch.fixed * problem.m.fixed *
+         partialPitch(problem, schedule);
+}
+
+/// Rows of C that a task of the second phase adds up.
+int64_t combinedRows(const ContractProblem &problem, const ContractSchedule &schedule) {
+  int64_t row = schedule.splits * partialPitch(problem, schedule);
+  return std::clamp<int64_t>((1 << 16) / row, 1, problem.m.fixed * problem.batch.fixed);
+}
+
+/// The code of one task.
+struct TaskEmitter {
+  LoopEmitter emit;
+  const ContractProblem &problem;
+  const ContractSchedule &schedule;
+  Type element;
+  VectorType type;
+  Value batchSize, m, n, k;
+  Value panels, sliver, block, partials;
+  int64_t pitch;
+
+  // The block of C at hand.
+  Value batch, split, firstRow, rows, firstColumn, columns, firstStep, lastStep;
+
+  TaskEmitter(OpBuilder &builder, Location loc, const ContractProblem &problem,
+              const ContractSchedule &schedule)
+      : emit(builder, loc), problem(problem), schedule(schedule), element(problem.elementType),
+        type(VectorType::get({schedule.lanes}, problem.elementType)) {
+    auto value = [&](const Extent &extent) {
+      return extent.isStatic() ? emit.index(extent.fixed) : extent.value;
+    };
+    batchSize = value(problem.batch);
+    m = value(problem.m);
+    n = value(problem.n);
+    k = value(problem.k);
+  }
+
+  Values taskGrid() {
+    return {emit.ceilDiv(batchSize, schedule.batchPerTask), emit.index(schedule.splits),
+            emit.ceilDiv(m, schedule.blockRows), emit.ceilDiv(n, schedule.blockColumns)};
+  }
+  Value combineTasks() {
+    return emit.ceilDiv(emit.mul(batchSize, m), combinedRows(problem, schedule));
+  }
+
+  void takeScratch(Value workerScratch, Value sharedScratch) {
+    ScratchLayout layout(problem, schedule);
+    int64_t offset = 0;
+    auto take = [&](int64_t count) {
+      Value part = emit.view(workerScratch, emit.index(offset), count, element);
+      offset += count * layout.elementBytes;
+      return part;
+    };
+    if (layout.panels)
+      panels = take(layout.panels);
+    if (layout.sliver)
+      sliver = take(layout.sliver);
+    block = take(layout.block);
+    pitch = layout.pitch;
+    if (schedule.splits > 1)
+      partials = emit.view(sharedScratch, emit.index(0), partialElements(problem, schedule),
+                           element);
+  }
+
+  /// All of k in one panel: C's tiles go straight from registers to `store`.
+  bool singlePanel() const {
+    return problem.k.isStatic() && schedule.splits == 1 &&
+           problem.k.fixed <= schedule.blockReduction;
+  }
+
+  /// Size modulo tile of the last block, where known.
+  static std::optional<int64_t> remainderOf(const Extent &size, int64_t unit, int64_t tile) {
+    if (!size.isStatic())
+      return std::nullopt;
+    return llvm::divideCeil(size.fixed, unit) % tile;
+  }
+
+  void emitTask(Value task) {
+    Values at = emit.delinearize(task, taskGrid());
+    split = at[1];
+    firstRow = emit.mul(at[2], schedule.blockRows);
+    firstColumn = emit.mul(at[3], schedule.blockColumns);
+    rows = problem.m.isStatic() && problem.m.fixed <= schedule.blockRows
+               ? m
+               : emit.min(emit.index(schedule.blockRows), emit.sub(m, firstRow));
+    columns = problem.n.isStatic() && problem.n.fixed <= schedule.blockColumns
+                  ? n
+                  : emit.min(emit.index(schedule.blockColumns), emit.sub(n, firstColumn));
+    if (schedule.splits == 1) {
+      firstStep = emit.index(0);
+      lastStep = k;
+    } else {
+      int64_t each = llvm::alignTo(llvm::divideCeil(problem.k.fixed, schedule.splits),
+                                   schedule.blockReduction);
+      firstStep = emit.min(emit.mul(split, each), k);
+      lastStep = emit.min(emit.add(firstStep, each), k);
+    }
+    Value firstItem = emit.mul(at[0], schedule.batchPerTask);
+    Value lastItem = schedule.batchPerTask == 1
+                         ? emit.add(firstItem, 1)
+                         : emit.min(emit.add(firstItem, schedule.batchPerTask), batchSize);
+    auto item = [&](Value index) {
+      batch = index;
+      if (schedule.kind == ContractSchedule::Kind::Dot)
+        emitDotBlock(schedule.tileRows, schedule.tileVectors);
+      else if (schedule.dotRows == 0)
+        emitOuterBlock();
+      else
+        emit.branch(
+            emit.lessEqual(m, emit.index(schedule.dotRows)),
+            [&] { emitDotBlock(std::min<int64_t>(schedule.dotRows, 2), 6); },
+            [&] { emitOuterBlock(); });
+    };
+    if (schedule.batchPerTask == 1)
+      item(firstItem);
+    else
+      emit.loop(firstItem, lastItem, 1, item);
+  }
+
+  // ---- lanes along n
+
+  void emitOuterBlock() {
+    if (!singlePanel())
+      clearBlock();
+    auto panel = [&](Value firstOfPanel) {
+      Value steps = singlePanel() ? k
+                                  : emit.min(emit.index(schedule.blockReduction),
+                                             emit.sub(lastStep, firstOfPanel));
+      if (schedule.packB)
+        emitPackPanels(emit, problem.b, type, schedule.tileColumns(), schedule.blockReduction,
+                       batch, firstColumn, columns, firstOfPanel, steps, panels);
+      emitRowsOfTiles(firstOfPanel, steps);
+    };
+    if (singlePanel())
+      panel(firstStep);
+    else
+      emit.loop(firstStep, lastStep, schedule.blockReduction, panel);
+    if (!singlePanel())
+      finishRows(emit.index(0), emit.index(0), rows);
+  }
+
+  void clearBlock() {
+    Value pitchValue = emit.index(pitch);
+    emit.loop(emit.index(0), emit.mul(rows, pitchValue), schedule.lanes,
+              [&](Value at) { emit.store(emit.zero(type), block, at); });
+  }
+
+  void emitRowsOfTiles(Value firstOfPanel, Value steps) {
+    SliverLayout layout =
+        sliverLayout(problem.a, schedule.tileRows, schedule.blockReduction, schedule.lanes);
+    emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows),
+               [&](Value row, int64_t tileRows) {
+                 emitPackSliver(emit, problem.a, type, layout, tileRows, batch,
+                                emit.add(firstRow, row), firstOfPanel, steps, sliver);
+                 Value blockRow = singlePanel() ? emit.index(0) : row;
+                 emitRowOfTiles(firstOfPanel, steps, layout, tileRows, blockRow);
+                 if (singlePanel())
+                   finishRows(row, blockRow, emit.index(tileRows));
+               });
+  }
+
+  void emitRowOfTiles(Value firstOfPanel, Value steps, SliverLayout layout, int64_t tileRows,
+                      Value blockRow) {
+    int64_t width = schedule.tileColumns();
+    if (schedule.packB) {
+      emit.tiles(emit.ceilDiv(columns, schedule.lanes), schedule.tileVectors,
+                 remainderOf(problem.n, schedule.lanes, schedule.tileVectors),
+                 [&](Value vector, int64_t tileVectors) {
+                   Value panel = emit.div(vector, schedule.tileVectors);
+                   Value start = emit.add(
+                       emit.mul(panel, schedule.blockReduction * width),
+                       emit.mul(emit.rem(vector, schedule.tileVectors), schedule.lanes));
+                   emitTile(layout, tileRows, tileVectors, steps, blockRow,
+                            emit.mul(vector, schedule.lanes), [&](Value step, int64_t j) {
+                              Value at = emit.add(start, emit.mul(step, width));
+                              return emit.load(type, panels, emit.add(at, j * schedule.lanes));
+                            });
+                 });
+      return;
+    }
+    auto inPlace = [&](Value column, int64_t tileVectors, Value active) {
+      emitTile(layout, tileRows, tileVectors, steps, blockRow, column,
+               [&](Value step, int64_t j) {
+                 Value at = emit.add(emit.add(firstColumn, column), j * schedule.lanes);
+                 return problem.b.vector(emit.builder, emit.loc, type, batch, at,
+                                         emit.add(firstOfPanel, step), active);
+               });
+    };
+    // Packed weights fill their last panel with zeros: nothing to mask.
+    Value readable = problem.b.packed ? emit.mul(emit.ceilDiv(columns, schedule.lanes), schedule.lanes)
+                                      : columns;
+    std::optional<int64_t> remainder;
+    if (problem.n.isStatic())
+      remainder = (problem.b.packed ? llvm::divideCeil(problem.n.fixed, schedule.lanes)
+                                    : problem.n.fixed / schedule.lanes) %
+                  schedule.tileVectors;
+    Value full = emit.div(readable, schedule.lanes);
+    emit.tiles(full, schedule.tileVectors, remainder, [&](Value vector, int64_t tileVectors) {
+      inPlace(emit.mul(vector, schedule.lanes), tileVectors, {});
+    });
+    if (problem.b.packed || (problem.n.isStatic() && problem.n.fixed % schedule.lanes == 0))
+      return;
+    Value end = emit.mul(full, schedule.lanes);
+    emit.branch(emit.less(end, columns), [&] { inPlace(end, 1, emit.sub(columns, end)); });
+  }
+
+  /// One register tile over `steps`, into the block of C at (row, column).
+  void emitTile(SliverLayout layout, int64_t tileRows, int64_t tileVectors, Value steps, Value row,
+                Value column, function_ref<Value(Value step, int64_t vector)> right) {
+    RegisterTile tile{tileRows, tileVectors, type};
+    auto position = [&](int64_t i, int64_t j) {
+      return emit.add(emit.add(emit.mul(emit.add(row, i), pitch), column), j * schedule.lanes);
+    };
+    Values initial = tile.zeros(emit);
+    if (!singlePanel())
+      for (int64_t i = 0; i < tileRows; ++i)
+        for (int64_t j = 0; j < tileVectors; ++j)
+          initial[i * tileVectors + j] = emit.load(type, block, position(i, j));
+    Values sums =
+        emit.loop(emit.index(0), steps, 1, initial, [&](Value step, ValueRange accumulators) {
+          Value start = emit.mul(step, layout.stepStride);
+          return emitOuterStep(
+              emit, tile, accumulators,
+              [&](int64_t i) {
+                return emit.loadScalar(sliver, emit.add(start, i * layout.rowStride));
+              },
+              [&](int64_t j) { return right(step, j); });
+        });
+    for (int64_t i = 0; i < tileRows; ++i)
+      for (int64_t j = 0; j < tileVectors; ++j)
+        emit.store(sums[i * tileVectors + j], block, position(i, j));
+  }
+
+  // ---- lanes along k
+
+  void emitDotBlock(int64_t tileRows, int64_t tileColumns) {
+    std::optional<int64_t> columnRemainder =
+        schedule.blockColumns % tileColumns == 0
+            ? remainderOf(problem.n, 1, tileColumns)
+            : std::nullopt;
+    emit.tiles(columns, tileColumns, columnRemainder, [&](Value column, int64_t width) {
+      emit.tiles(rows, tileRows, remainderOf(problem.m, 1, tileRows),
+                 [&](Value row, int64_t height) { emitDotTile(row, height, column, width); });
+    });
+    finishRows(emit.index(0), emit.index(0), rows);
+  }
+
+  void emitDotTile(Value row, int64_t height, Value column, int64_t width) {
+    RegisterTile tile{height, width, type};
+    auto step = [&](Value at, Value active, ValueRange accumulators) {
+      auto read = [&](const ProductOperand &operand, Value first, int64_t index) {
+        return operand.vector(emit.builder, emit.loc, type, batch, emit.add(first, index), at,
+                              active);
+      };
+      return emitDotStep(
+          emit, tile, accumulators,
+          [&](int64_t i) { return read(problem.a, emit.add(firstRow, row), i); },
+          [&](int64_t j) { return read(problem.b, emit.add(firstColumn, column), j); });
+    };
+    Value length = emit.sub(lastStep, firstStep);
+    Value rest = emit.rem(length, schedule.lanes);
+    Value full = emit.sub(lastStep, rest);
+    Values sums = emit.loop(
+        firstStep, full, schedule.lanes, tile.zeros(emit),
+        [&](Value at, ValueRange accumulators) { return step(at, {}, accumulators); });
+    if (constantIndex(rest) != 0)
+      sums = step(full, rest, sums);
+    for (int64_t i = 0; i < height; ++i)
+      for (int64_t j = 0; j < width; ++j) {
+        Value at = emit.add(emit.mul(emit.add(row, i), pitch), emit.add(column, j));
+        emit.storeScalar(emitHorizontalSum(emit, sums[i * width + j]), block, at);
+      }
+  }
+
+  // ---- out of the block
+
+  /// Hands `count` rows of the block on: to `store`, or to the partial sums.
+  void finishRows(Value row, Value blockRow, Value count) {
+    emit.loop(emit.index(0), count, 1, [&](Value i) {
+      Value from = emit.mul(emit.add(blockRow, i), emit.index(pitch));
+      Value to = emit.add(firstRow, emit.add(row, i));
+      emit.vectors(columns, schedule.lanes, [&](Value column, Value active) {
+        Value vector = emit.load(type, block, emit.add(from, column));
+        Value at = emit.add(firstColumn, column);
+        if (schedule.splits == 1)
+          problem.store(emit.builder, emit.loc, batch, to, at, vector, active);
+        else
+          emit.store(vector, partials, emit.add(partialRow(split, batch, to), at));
+      });
+    });
+  }
+
+  Value partialRow(Value split, Value batch, Value row) {
+    Value item = emit.add(emit.mul(split, batchSize), batch);
+    return emit.mul(emit.add(emit.mul(item, m), row), partialPitch(problem, schedule));
+  }
+
+  void emitCombineTask(Value task) {
+    int64_t each = combinedRows(problem, schedule);
+    Value first = emit.mul(task, each);
+    Value last = emit.min(emit.add(first, each), emit.mul(batchSize, m));
+    emit.loop(first, last, 1, [&](Value line) {
+      Value item = emit.div(line, m), row = emit.rem(line, m);
+      emit.vectors(n, schedule.lanes, [&](Value column, Value active) {
+        Values sum = emit.loop(
+            emit.index(0), emit.index(schedule.splits), 1, {emit.zero(type)},
+            [&](Value part, ValueRange carried) {
+              Value at = emit.add(partialRow(part, item, row), column);
+              return Values{arith::AddFOp::create(emit.builder, emit.loc, carried[0],
+                                                  emit.load(type, partials, at))};
+            });
+        problem.store(emit.builder, emit.loc, item, row, column, sum[0], active);
+      });
+    });
+  }
+};
+
+} // namespace
+
+ContractFootprint footprint(const ContractProblem &problem, const ContractSchedule &schedule) {
+  ScratchLayout layout(problem, schedule);
+  ContractFootprint result;
+  result.perWorkerBytes = layout.bytes();
+  if (schedule.splits > 1)
+    result.sharedBytes =
+        llvm::alignTo(partialElements(problem, schedule) * layout.elementBytes, 64);
+  return result;
+}
+
+Value emitTaskCount(OpBuilder &builder, Location loc, const ContractProblem &problem,
+                    const ContractSchedule &schedule, unsigned phase) {
+  TaskEmitter emitter(builder, loc, problem, schedule);
+  if (phase == 1)
+    return emitter.combineTasks();
+  Values grid = emitter.taskGrid();
+  Value count = grid[0];
+  for (Value size : ArrayRef(grid).drop_front())
+    count = emitter.emit.mul(count, size);
+  return count;
+}
+
+void emitContractTask(OpBuilder &builder, Location loc, const ContractProblem &problem,
+                      const ContractSchedule &schedule, Value task, Value workerScratch,
+                      Value sharedScratch, unsigned phase) {
+  TaskEmitter emitter(builder, loc, problem, schedule);
+  emitter.takeScratch(workerScratch, sharedScratch);
+  if (phase == 1)
+    emitter.emitCombineTask(task);
+  else
+    emitter.emitTask(task);
+}
+
+} // namespace nnc::cpu

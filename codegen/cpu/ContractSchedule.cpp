@@ -1,0 +1,153 @@
+// The cost model of matrix products: register tile, blocks and tasks. Costs are
+// in vector instructions of one core, which issues about one multiply-add and
+// two loads of a vector a cycle.
+#include "codegen/cpu/Contract.h"
+#include "codegen/cpu/Target.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+#include <numeric>
+
+using namespace mlir;
+
+namespace nnc::cpu {
+
+using Contiguous = ProductOperand::Contiguous;
+
+namespace {
+
+// What a dynamic size is taken for, where a choice needs a number.
+constexpr int64_t usualRows = 64, usualColumns = 1024, usualReduction = 512, usualBatch = 16;
+
+// Multiply-adds of vectors in a task: some 40 us.
+constexpr int64_t taskVectorSteps = 200'000;
+
+// Bytes of an operand that is read once, from memory, in a task: some 20 us.
+constexpr int64_t taskStreamBytes = 512 << 10;
+
+struct Sizes {
+  int64_t batch, m, n, k, lanes, registers, elementBytes;
+};
+
+/// Cycles of one step over k: multiply-adds, but no fewer than their latency
+/// allows on a core that starts two a cycle.
+double tileStepCost(int64_t rows, int64_t vectors) {
+  double multiplyAdds = std::max<double>(rows * vectors, 8);
+  double loads = rows + vectors;
+  return multiplyAdds + 0.05 * loads;
+}
+
+/// Steps over the whole of C, its edges included.
+double tilingCost(const Sizes &sizes, int64_t rows, int64_t vectors) {
+  int64_t columnVectors = llvm::divideCeil(sizes.n, sizes.lanes);
+  int64_t fullRows = sizes.m / rows, restRows = sizes.m % rows;
+  int64_t fullVectors = columnVectors / vectors, restVectors = columnVectors % vectors;
+  auto cost = [](int64_t r, int64_t v) { return r && v ? tileStepCost(r, v) : 0.0; };
+  return fullRows * fullVectors * cost(rows, vectors) + fullRows * cost(rows, restVectors) +
+         fullVectors * cost(restRows, vectors) + cost(restRows, restVectors);
+}
+
+void chooseOuterTile(const Sizes &sizes, ContractSchedule &schedule) {
+  // Registers beside the accumulators: the vectors of B and one splat.
+  double best = 0;
+  for (int64_t vectors = 1; vectors <= 4; ++vectors) {
+    int64_t most = (sizes.registers - vectors - (vectors > 1 ? 1 : 0)) / vectors;
+    for (int64_t rows = 1; rows <= std::min<int64_t>(most, 28); ++rows) {
+      double cost = tilingCost(sizes, rows, vectors);
+      if (schedule.tileRows == 0 || cost < best) {
+        best = cost;
+        schedule.tileRows = rows;
+        schedule.tileVectors = vectors;
+      }
+    }
+  }
+}
+
+void chooseDotTile(const Sizes &sizes, ContractSchedule &schedule) {
+  int64_t wide = sizes.registers >= 32;
+  int64_t rows = std::min<int64_t>(sizes.m, wide ? 4 : 2);
+  schedule.tileRows = rows;
+  schedule.tileVectors = std::min<int64_t>(rows <= 2 ? 8 / rows + (rows == 2) * 2 : 6 - (rows == 4 && !wide) * 3, sizes.n);
+}
+
+} // namespace
+
+ContractSchedule scheduleContract(const ContractProblem &problem, const Target &target) {
+  ContractSchedule schedule;
+  Sizes sizes;
+  sizes.lanes = target.lanes(problem.elementType);
+  sizes.elementBytes = problem.elementType.getIntOrFloatBitWidth() / 8;
+  sizes.registers = target.vectorBytes >= 64 ? 32 : 16;
+  sizes.batch = std::max<int64_t>(problem.batch.orElse(usualBatch), 1);
+  sizes.m = std::max<int64_t>(problem.m.orElse(usualRows), 1);
+  sizes.n = std::max<int64_t>(problem.n.orElse(usualColumns), 1);
+  sizes.k = std::max<int64_t>(problem.k.orElse(usualReduction), 1);
+  schedule.lanes = sizes.lanes;
+
+  bool alongReduction = problem.a.contiguous == Contiguous::Reduction &&
+                        problem.b.contiguous == Contiguous::Reduction && !problem.b.packed;
+  // Few rows do not repay the transposing of B.
+  constexpr int64_t dotRows = 8;
+  if (alongReduction && problem.m.isStatic() && sizes.m <= dotRows) {
+    schedule.kind = ContractSchedule::Kind::Dot;
+    schedule.packB = false;
+    chooseDotTile(sizes, schedule);
+  } else {
+    chooseOuterTile(sizes, schedule);
+    if (alongReduction && !problem.m.isStatic())
+      schedule.dotRows = 4;
+    schedule.packB = !problem.b.packed;
+    if (problem.b.contiguous == Contiguous::Outer && problem.m.isStatic() && sizes.m <= 8)
+      schedule.packB = false;
+  }
+
+  // Equal panels over k, small enough that panel and sliver stay in the second-level cache.
+  int64_t longest = std::max<int64_t>(target.l2 / 2 / (96 * sizes.elementBytes), 256);
+  longest = std::min<int64_t>(longest, 1024);
+  int64_t panels = llvm::divideCeil(sizes.k, longest);
+  int64_t panelSteps = problem.k.isStatic() ? llvm::divideCeil(sizes.k, panels) : longest;
+  schedule.blockReduction = llvm::alignTo(panelSteps, sizes.lanes);
+
+  // As many rows as pay for the packing of B, then columns until the task is large enough.
+  int64_t rowsLimit = llvm::alignTo(std::max<int64_t>(144 - schedule.tileRows, 1), schedule.tileRows);
+  schedule.blockRows = problem.m.isStatic() && sizes.m <= 192
+                           ? llvm::alignTo(sizes.m, schedule.tileRows)
+                           : rowsLimit;
+  int64_t unit = std::lcm(schedule.tileColumns(), sizes.lanes);
+  int64_t rows = std::min(schedule.blockRows, sizes.m);
+  int64_t steps = std::max<int64_t>(rows * sizes.k, 1);
+  int64_t columns = std::max<int64_t>(taskVectorSteps / steps, 1) * sizes.lanes;
+  if (rows <= 8)
+    columns = std::min(columns, taskStreamBytes / (sizes.k * sizes.elementBytes));
+  int64_t most = llvm::alignTo(std::max<int64_t>(256 / unit, 1) * unit, unit);
+  if (rows <= 8)
+    most *= 4;
+  columns = std::max<int64_t>(columns / unit, 1) * unit;
+  schedule.blockColumns = std::min<int64_t>({columns, most, (int64_t)llvm::alignTo(sizes.n, unit)});
+  if (schedule.packB && unit * 2 <= most && sizes.n >= 2 * unit)
+    schedule.blockColumns = std::max(schedule.blockColumns, 2 * unit);
+
+  int64_t blocks = llvm::divideCeil(sizes.m, schedule.blockRows) *
+                   llvm::divideCeil(sizes.n, schedule.blockColumns);
+  int64_t productSteps = std::max<int64_t>(sizes.m * sizes.n / sizes.lanes * sizes.k, 1);
+  if (blocks == 1)
+    schedule.batchPerTask = std::clamp<int64_t>(taskVectorSteps / productSteps, 1, 64);
+  if (problem.batch.isStatic())
+    schedule.batchPerTask = std::min(schedule.batchPerTask, sizes.batch);
+
+  bool allStatic = problem.batch.isStatic() && problem.m.isStatic() && problem.n.isStatic() &&
+                   problem.k.isStatic();
+  int64_t tasks = blocks * sizes.batch;
+  int64_t perTask = productSteps / blocks;
+  if (allStatic && tasks < 16 && perTask > 2 * taskVectorSteps) {
+    int64_t wanted = std::min(perTask / taskVectorSteps, 64 / tasks);
+    int64_t each = llvm::alignTo(llvm::divideCeil(sizes.k, std::max<int64_t>(wanted, 1)), sizes.lanes);
+    schedule.blockReduction = std::min(schedule.blockReduction, each);
+    each = llvm::alignTo(each, schedule.blockReduction);
+    schedule.splits = llvm::divideCeil(sizes.k, each);
+  }
+  return schedule;
+}
+
+} // namespace nnc::cpu

@@ -1,0 +1,243 @@
+#include "codegen/cpu/MicroKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace nnc::cpu {
+
+std::optional<int64_t> constantIndex(Value value) {
+  APInt constant;
+  if (value && matchPattern(value, m_ConstantInt(&constant)))
+    return constant.getSExtValue();
+  return std::nullopt;
+}
+
+Value LoopEmitter::index(int64_t value) {
+  return arith::ConstantIndexOp::create(builder, loc, value);
+}
+Value LoopEmitter::add(Value left, Value right) {
+  return builder.createOrFold<arith::AddIOp>(loc, left, right);
+}
+Value LoopEmitter::sub(Value left, Value right) {
+  return builder.createOrFold<arith::SubIOp>(loc, left, right);
+}
+Value LoopEmitter::mul(Value left, Value right) {
+  return builder.createOrFold<arith::MulIOp>(loc, left, right);
+}
+Value LoopEmitter::div(Value left, Value right) {
+  return builder.createOrFold<arith::DivUIOp>(loc, left, right);
+}
+Value LoopEmitter::rem(Value left, Value right) {
+  if (constantIndex(right) == 1)
+    return index(0);
+  return builder.createOrFold<arith::RemUIOp>(loc, left, right);
+}
+Value LoopEmitter::ceilDiv(Value left, int64_t right) {
+  return div(add(left, right - 1), right);
+}
+Value LoopEmitter::min(Value left, Value right) {
+  return builder.createOrFold<arith::MinSIOp>(loc, left, right);
+}
+Value LoopEmitter::max(Value left, Value right) {
+  return builder.createOrFold<arith::MaxSIOp>(loc, left, right);
+}
+Value LoopEmitter::less(Value left, Value right) {
+  return builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, left, right);
+}
+Value LoopEmitter::lessEqual(Value left, Value right) {
+  return builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::sle, left, right);
+}
+
+Values LoopEmitter::delinearize(Value number, ArrayRef<Value> sizes) {
+  Values digits(sizes.size());
+  for (size_t i = sizes.size(); i-- > 1;) {
+    digits[i] = rem(number, sizes[i]);
+    number = div(number, sizes[i]);
+  }
+  digits[0] = number;
+  return digits;
+}
+
+void LoopEmitter::loop(Value low, Value high, int64_t step, function_ref<void(Value)> body) {
+  loop(low, high, step, {}, [&](Value i, ValueRange) {
+    body(i);
+    return Values();
+  });
+}
+
+Values LoopEmitter::loop(Value low, Value high, int64_t step, ValueRange initial,
+                         function_ref<Values(Value, ValueRange)> body) {
+  auto first = constantIndex(low), last = constantIndex(high);
+  if (first && last) {
+    if (*first >= *last)
+      return Values(initial);
+    if (*first + step >= *last)
+      return body(low, initial);
+  }
+  auto op = scf::ForOp::create(builder, loc, low, high, index(step), initial,
+                               [&](OpBuilder &, Location, Value i, ValueRange carried) {
+                                 Values next = body(i, carried);
+                                 scf::YieldOp::create(builder, loc, next);
+                               });
+  return Values(op.getResults());
+}
+
+void LoopEmitter::branch(Value condition, function_ref<void()> then,
+                         function_ref<void()> otherwise) {
+  if (auto known = constantIndex(condition)) {
+    if (*known)
+      then();
+    else if (otherwise)
+      otherwise();
+    return;
+  }
+  auto region = [&](function_ref<void()> body) {
+    return [this, body](OpBuilder &, Location) {
+      body();
+      scf::YieldOp::create(builder, loc);
+    };
+  };
+  if (otherwise)
+    scf::IfOp::create(builder, loc, condition, region(then), region(otherwise));
+  else
+    scf::IfOp::create(builder, loc, condition, region(then));
+}
+
+void LoopEmitter::tiles(Value size, int64_t tile, std::optional<int64_t> remainder,
+                        function_ref<void(Value, int64_t)> body) {
+  if (auto known = constantIndex(size))
+    remainder = *known % tile;
+  Value rest = rem(size, index(tile));
+  Value start = sub(size, rest);
+  loop(index(0), start, tile, [&](Value at) { body(at, tile); });
+  if (remainder) {
+    if (*remainder > 0)
+      branch(less(start, size), [&] { body(start, *remainder); });
+    return;
+  }
+  for (int64_t part = llvm::bit_floor(uint64_t(std::max<int64_t>(tile - 1, 1))); part > 0 && tile > 1;
+       part /= 2) {
+    Value end = add(start, sub(rest, rem(rest, part)));
+    loop(start, end, part, [&](Value at) { body(at, part); });
+    start = end;
+    rest = rem(rest, part);
+  }
+}
+
+void LoopEmitter::vectors(Value size, int64_t lanes, function_ref<void(Value, Value)> body) {
+  Value full = sub(size, rem(size, lanes));
+  loop(index(0), full, lanes, [&](Value at) { body(at, {}); });
+  auto known = constantIndex(size);
+  if (known && *known % lanes == 0)
+    return;
+  branch(less(full, size), [&] { body(full, sub(size, full)); });
+}
+
+Value LoopEmitter::zero(Type type) {
+  return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+}
+Value LoopEmitter::load(VectorType type, Value buffer, Value at) {
+  return vector::LoadOp::create(builder, loc, type, buffer, ValueRange{at});
+}
+Value LoopEmitter::loadScalar(Value buffer, Value at) {
+  return memref::LoadOp::create(builder, loc, buffer, ValueRange{at});
+}
+
+static Value laneMask(LoopEmitter &emit, VectorType type, Value activeLanes) {
+  auto maskType = VectorType::get(type.getShape(), emit.builder.getI1Type());
+  return vector::CreateMaskOp::create(emit.builder, emit.loc, maskType, ValueRange{activeLanes});
+}
+
+Value LoopEmitter::load(VectorType type, Value buffer, Value at, Value activeLanes) {
+  if (!activeLanes)
+    return load(type, buffer, at);
+  return vector::MaskedLoadOp::create(builder, loc, type, buffer, ValueRange{at},
+                                      laneMask(*this, type, activeLanes), zero(type));
+}
+void LoopEmitter::store(Value vector, Value buffer, Value at, Value activeLanes) {
+  auto type = cast<VectorType>(vector.getType());
+  if (!activeLanes)
+    vector::StoreOp::create(builder, loc, vector, buffer, ValueRange{at});
+  else
+    vector::MaskedStoreOp::create(builder, loc, buffer, ValueRange{at},
+                                  laneMask(*this, type, activeLanes), vector);
+}
+void LoopEmitter::storeScalar(Value scalar, Value buffer, Value at) {
+  memref::StoreOp::create(builder, loc, scalar, buffer, ValueRange{at});
+}
+Value LoopEmitter::view(Value bytes, Value byteOffset, int64_t count, Type type) {
+  return memref::ViewOp::create(builder, loc, MemRefType::get({count}, type), bytes, byteOffset,
+                                ValueRange{});
+}
+
+Values RegisterTile::zeros(LoopEmitter &emit) const {
+  return Values(rows * columns, emit.zero(type));
+}
+
+Values emitOuterStep(LoopEmitter &emit, const RegisterTile &tile, ValueRange accumulators,
+                     function_ref<Value(int64_t)> scalar, function_ref<Value(int64_t)> vector) {
+  Values right, next;
+  for (int64_t j = 0; j < tile.columns; ++j)
+    right.push_back(vector(j));
+  for (int64_t i = 0; i < tile.rows; ++i) {
+    // A splat in the right operand's place folds into the instruction's
+    // broadcast from memory.
+    Value splat = vector::BroadcastOp::create(emit.builder, emit.loc, tile.type, scalar(i));
+    for (int64_t j = 0; j < tile.columns; ++j)
+      next.push_back(vector::FMAOp::create(emit.builder, emit.loc, right[j], splat,
+                                           accumulators[i * tile.columns + j]));
+  }
+  return next;
+}
+
+Values emitDotStep(LoopEmitter &emit, const RegisterTile &tile, ValueRange accumulators,
+                   function_ref<Value(int64_t)> left, function_ref<Value(int64_t)> right) {
+  Values rows, next;
+  for (int64_t i = 0; i < tile.rows; ++i)
+    rows.push_back(left(i));
+  next.resize(tile.rows * tile.columns);
+  for (int64_t j = 0; j < tile.columns; ++j) {
+    Value column = right(j);
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      int64_t at = i * tile.columns + j;
+      next[at] =
+          vector::FMAOp::create(emit.builder, emit.loc, rows[i], column, accumulators[at]);
+    }
+  }
+  return next;
+}
+
+Value emitHorizontalSum(LoopEmitter &emit, Value vector) {
+  return vector::ReductionOp::create(emit.builder, emit.loc, vector::CombiningKind::ADD, vector);
+}
+
+// Eklundh's method: at distance d swap the off-diagonal d x d blocks of each 2d x 2d block.
+Values emitTranspose(LoopEmitter &emit, ValueRange rows) {
+  Values current(rows);
+  int64_t lanes = rows.size();
+  for (int64_t distance = 1; distance < lanes; distance *= 2) {
+    llvm::SmallVector<int64_t> upper(lanes), lower(lanes);
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      bool second = lane & distance;
+      upper[lane] = second ? lanes + lane - distance : lane;
+      lower[lane] = second ? lanes + lane : lane + distance;
+    }
+    for (int64_t i = 0; i < lanes; ++i) {
+      if (i & distance)
+        continue;
+      Value top = current[i], bottom = current[i + distance];
+      current[i] = vector::ShuffleOp::create(emit.builder, emit.loc, top, bottom, upper);
+      current[i + distance] = vector::ShuffleOp::create(emit.builder, emit.loc, top, bottom, lower);
+    }
+  }
+  return current;
+}
+
+} // namespace nnc::cpu

@@ -1,0 +1,154 @@
+#include "codegen/cpu/Packing.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace nnc::cpu {
+
+using Contiguous = ProductOperand::Contiguous;
+
+SliverLayout sliverLayout(const ProductOperand &a, int64_t rows, int64_t reduction,
+                          int64_t lanes) {
+  if (a.contiguous == Contiguous::Outer)
+    return {1, rows};
+  // An odd number of vectors between rows spreads them over the cache's sets.
+  int64_t vectors = llvm::divideCeil(reduction, lanes) | 1;
+  return {vectors * lanes, 1};
+}
+
+int64_t sliverElements(const ProductOperand &a, int64_t rows, int64_t reduction, int64_t lanes) {
+  SliverLayout layout = sliverLayout(a, rows, reduction, lanes);
+  int64_t elements = layout.rowStride == 1 ? rows * reduction : rows * layout.rowStride;
+  return llvm::alignTo(elements + lanes, lanes);
+}
+
+void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, VectorType type,
+                    SliverLayout layout, int64_t rows, Value batch, Value m, Value k, Value steps,
+                    Value sliver) {
+  OpBuilder &b = emit.builder;
+  Location loc = emit.loc;
+  int64_t lanes = type.getNumElements();
+  switch (a.contiguous) {
+  case Contiguous::Outer:
+    // Whole vectors are stored; what overruns a step is overwritten by the next.
+    emit.loop(emit.index(0), steps, 1, [&](Value step) {
+      Value from = emit.mul(step, layout.stepStride);
+      for (int64_t row = 0; row < rows; row += lanes) {
+        Value active = row + lanes <= rows ? Value() : emit.index(rows - row);
+        Value vector = a.vector(b, loc, type, batch, emit.add(m, row), emit.add(k, step), active);
+        emit.store(vector, sliver, emit.add(from, row));
+      }
+    });
+    return;
+  case Contiguous::Reduction:
+    emit.loop(emit.index(0), emit.index(rows), 1, [&](Value row) {
+      Value to = emit.mul(row, layout.rowStride);
+      emit.vectors(steps, lanes, [&](Value step, Value active) {
+        Value vector = a.vector(b, loc, type, batch, emit.add(m, row), emit.add(k, step), active);
+        emit.store(vector, sliver, emit.add(to, step));
+      });
+    });
+    return;
+  case Contiguous::None:
+    emit.loop(emit.index(0), emit.index(rows), 1, [&](Value row) {
+      Value to = emit.mul(row, layout.rowStride);
+      emit.loop(emit.index(0), steps, 1, [&](Value step) {
+        Value scalar = a.element(b, loc, batch, emit.add(m, row), emit.add(k, step));
+        emit.storeScalar(scalar, sliver, emit.add(to, emit.mul(step, layout.stepStride)));
+      });
+    });
+    return;
+  }
+}
+
+namespace {
+
+/// One call of emitPackPanels: the parts that its cases share.
+struct PanelPacker {
+  LoopEmitter &emit;
+  const ProductOperand &operand;
+  VectorType type;
+  int64_t width, panelSteps;
+  Value batch, n, columns, k, steps, panels;
+
+  int64_t lanes() const { return type.getNumElements(); }
+
+  /// Where (step, column) lies, for a column that is a multiple of the lanes.
+  Value position(Value step, Value column) {
+    Value panel = emit.div(column, width);
+    return emit.add(emit.mul(panel, panelSteps * width),
+                    emit.add(emit.mul(step, width), emit.rem(column, width)));
+  }
+
+  void copyRows() {
+    emit.vectors(columns, lanes(), [&](Value column, Value active) {
+      Value start = position(emit.index(0), column);
+      emit.loop(emit.index(0), steps, 1, [&](Value step) {
+        Value vector = operand.vector(emit.builder, emit.loc, type, batch, emit.add(n, column),
+                                      emit.add(k, step), active);
+        emit.store(vector, panels, emit.add(start, emit.mul(step, width)));
+      });
+    });
+  }
+
+  /// Squares of lanes x lanes; at the edges lines are read masked, or not at all.
+  void transposeSquares() {
+    emit.vectors(columns, lanes(), [&](Value column, Value activeColumns) {
+      emit.vectors(steps, lanes(), [&](Value step, Value activeSteps) {
+        Values lines;
+        for (int64_t line = 0; line < lanes(); ++line) {
+          Value active = activeSteps, at = emit.add(column, line);
+          if (activeColumns) {
+            Value exists = emit.less(emit.index(line), activeColumns);
+            Value length = activeSteps ? activeSteps : emit.index(lanes());
+            active = arith::SelectOp::create(emit.builder, emit.loc, exists, length, emit.index(0));
+            at = emit.min(at, emit.sub(columns, emit.index(1)));
+          }
+          lines.push_back(operand.vector(emit.builder, emit.loc, type, batch, emit.add(n, at),
+                                         emit.add(k, step), active));
+        }
+        Values turned = emitTranspose(emit, lines);
+        Value start = position(step, column);
+        for (int64_t line = 0; line < lanes(); ++line)
+          emit.store(turned[line], panels, emit.add(start, line * width));
+      });
+    });
+  }
+
+  void copyElements() {
+    Value rounded = emit.mul(emit.ceilDiv(columns, lanes()), lanes());
+    emit.loop(columns, rounded, 1, [&](Value column) {
+      emit.loop(emit.index(0), steps, 1, [&](Value step) {
+        emit.storeScalar(emit.zero(type.getElementType()), panels, position(step, column));
+      });
+    });
+    emit.loop(emit.index(0), columns, 1, [&](Value column) {
+      Value start = position(emit.index(0), column);
+      emit.loop(emit.index(0), steps, 1, [&](Value step) {
+        Value scalar = operand.element(emit.builder, emit.loc, batch, emit.add(n, column),
+                                       emit.add(k, step));
+        emit.storeScalar(scalar, panels, emit.add(start, emit.mul(step, width)));
+      });
+    });
+  }
+};
+
+} // namespace
+
+void emitPackPanels(LoopEmitter &emit, const ProductOperand &b, VectorType type, int64_t width,
+                    int64_t panelSteps, Value batch, Value n, Value columns, Value k, Value steps,
+                    Value panels) {
+  PanelPacker packer{emit, b, type, width, panelSteps, batch, n, columns, k, steps, panels};
+  switch (b.contiguous) {
+  case Contiguous::Outer:
+    return packer.copyRows();
+  case Contiguous::Reduction:
+    return packer.transposeSquares();
+  case Contiguous::None:
+    return packer.copyElements();
+  }
+}
+
+} // namespace nnc::cpu

@@ -1,0 +1,34 @@
+// Copies parts of a product's operands into worker scratch in the order that
+// register tiles read them: rows of A at a fixed distance or k-major slivers,
+// panels of B. What is not contiguous in that order is transposed on the way.
+#pragma once
+
+#include "codegen/cpu/Contract.h"
+#include "codegen/cpu/MicroKernel.h"
+
+namespace nnc::cpu {
+
+/// Where element (row i, step k) of a packed sliver of A lies: at
+/// i * rowStride + k * stepStride. Both are constants, so that a row is a
+/// displacement in the instruction that reads it.
+struct SliverLayout {
+  int64_t rowStride, stepStride;
+};
+SliverLayout sliverLayout(const ProductOperand &a, int64_t rows, int64_t reduction,
+                          int64_t lanes);
+/// Elements that a sliver of `rows` takes, with the slack that vector stores overrun.
+int64_t sliverElements(const ProductOperand &a, int64_t rows, int64_t reduction, int64_t lanes);
+
+/// Packs rows [m, m + rows) and steps [k, k + steps) of A.
+void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, mlir::VectorType type,
+                    SliverLayout layout, int64_t rows, mlir::Value batch, mlir::Value m,
+                    mlir::Value k, mlir::Value steps, mlir::Value sliver);
+
+/// Packs columns [n, n + columns) and steps [k, k + steps) of B as panels
+/// [columns / width][steps rounded to `panelSteps`][width]; missing columns of
+/// the last panel become zero.
+void emitPackPanels(LoopEmitter &emit, const ProductOperand &b, mlir::VectorType type,
+                    int64_t width, int64_t panelSteps, mlir::Value batch, mlir::Value n,
+                    mlir::Value columns, mlir::Value k, mlir::Value steps, mlir::Value panels);
+
+} // namespace nnc::cpu

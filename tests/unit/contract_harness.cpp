@@ -1,0 +1,216 @@
+#include "tests/unit/contract_harness.h"
+
+#include "codegen/cpu/LowerToLLVM.h"
+#include "codegen/cpu/MicroKernel.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+using namespace mlir;
+
+namespace nnc::test {
+
+using cpu::LoopEmitter;
+using Contiguous = cpu::ProductOperand::Contiguous;
+
+namespace {
+
+constexpr int argumentBuffers = 5; // first, second, result, worker scratch, shared scratch
+constexpr int argumentSizes = 8;
+constexpr char guardByte = 0x5a;
+
+char *aligned(std::vector<char> &bytes) {
+  return reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(bytes.data()) + 63) & ~uintptr_t(63));
+}
+
+void reserve(std::vector<char> &bytes, int64_t size, int64_t guard) {
+  // NaN everywhere: what a kernel reads before it wrote it would show in the result.
+  bytes.assign(size + guard + 64, char(0xff));
+  std::memset(aligned(bytes) + size, guardByte, guard);
+}
+
+void checkGuard(std::vector<char> &bytes, int64_t size, int64_t guard, const char *what) {
+  for (int64_t i = 0; i < guard; ++i)
+    if (aligned(bytes)[size + i] != guardByte) {
+      std::fprintf(stderr, "a kernel wrote byte %ld of %ld bytes of %s scratch\n", long(size + i),
+                   long(size), what);
+      std::abort();
+    }
+}
+
+/// A module with one function over the buffers and sizes.
+struct EntryFunction {
+  OwningOpRef<ModuleOp> module;
+  func::FuncOp function;
+  OpBuilder builder;
+
+  EntryFunction(MLIRContext *context, Type element) : builder(context) {
+    Location loc = builder.getUnknownLoc();
+    module = ModuleOp::create(loc);
+    builder.setInsertionPointToStart(module->getBody());
+    auto data = MemRefType::get({ShapedType::kDynamic}, element);
+    auto bytes = MemRefType::get({ShapedType::kDynamic}, builder.getI8Type());
+    SmallVector<Type> arguments = {data, data, data, bytes, bytes};
+    arguments.append(argumentSizes, builder.getIndexType());
+    function = func::FuncOp::create(builder, loc, "run", builder.getFunctionType(arguments, {}));
+    builder.setInsertionPointToStart(function.addEntryBlock());
+  }
+  Value buffer(int i) { return function.getArgument(i); }
+  Value size(int i) { return function.getArgument(argumentBuffers + i); }
+};
+
+} // namespace
+
+void CompiledProduct::run(const void *first, const void *second, void *result,
+                          llvm::ArrayRef<int64_t> sizes) {
+  // Unpacked memref descriptors: pointer, aligned pointer, offset, size, stride.
+  int64_t values[argumentSizes] = {};
+  std::copy(sizes.begin(), sizes.end(), values);
+  auto *function = reinterpret_cast<void (*)(
+      const void *, const void *, int64_t, int64_t, int64_t, const void *, const void *, int64_t,
+      int64_t, int64_t, void *, void *, int64_t, int64_t, int64_t, void *, void *, int64_t, int64_t,
+      int64_t, void *, void *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
+      int64_t, int64_t, int64_t, int64_t)>(entry);
+  void *scratch = aligned(worker), *sums = aligned(shared);
+  constexpr int64_t many = int64_t(1) << 40;
+  function(first, first, 0, many, 1, second, second, 0, many, 1, result, result, 0, many, 1,
+           scratch, scratch, 0, footprint.perWorkerBytes, 1, sums, sums, 0, footprint.sharedBytes,
+           1, values[0], values[1], values[2], values[3], values[4], values[5], values[6],
+           values[7]);
+  checkGuard(worker, footprint.perWorkerBytes, guardBytes, "worker");
+  checkGuard(shared, footprint.sharedBytes, guardBytes, "shared");
+}
+
+int64_t ProductCase::positionA(int64_t item, int64_t row, int64_t step) const {
+  if (a == Contiguous::Outer)
+    return (item * k + step) * m + row;
+  int64_t position = (item * m + row) * k + step;
+  return a == Contiguous::None ? 2 * position : position;
+}
+
+int64_t ProductCase::positionB(int64_t item, int64_t step, int64_t column) const {
+  if (b == Contiguous::Reduction)
+    return (item * n + column) * k + step;
+  int64_t position = (item * k + step) * n + column;
+  return b == Contiguous::None ? 2 * position : position;
+}
+
+std::vector<int64_t> ConvolutionCase::output() const {
+  std::vector<int64_t> sizes;
+  for (size_t i = 0; i < input.size(); ++i)
+    sizes.push_back((input[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i] + 1);
+  return sizes;
+}
+
+ProductCompiler::ProductCompiler(cpu::Target target) : target(std::move(target)) {
+  DialectRegistry registry;
+  cpu::registerLoweringDialects(registry);
+  context = std::make_unique<MLIRContext>(registry);
+  context->loadAllAvailableDialects();
+  context->disableMultithreading();
+}
+
+/// Ends `entry` with loops over the tasks of each phase, and compiles it.
+template <typename EmitCount, typename EmitTask>
+static std::unique_ptr<JitModule> finish(EntryFunction &entry, const cpu::Target &target,
+                                         unsigned phases, EmitCount count, EmitTask task) {
+  Location loc = entry.builder.getUnknownLoc();
+  LoopEmitter emit(entry.builder, loc);
+  for (unsigned phase = 0; phase < phases; ++phase)
+    emit.loop(emit.index(0), count(phase), 1, [&](Value number) { task(phase, number); });
+  func::ReturnOp::create(entry.builder, loc);
+  if (failed(verify(*entry.module)))
+    std::abort();
+  if (std::getenv("NNC_TEST_DUMP"))
+    entry.module->dump();
+  auto compiled = jit(*entry.module, target);
+  if (!compiled) {
+    llvm::logAllUnhandledErrors(compiled.takeError(), llvm::errs());
+    std::abort();
+  }
+  return std::move(*compiled);
+}
+
+std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &product,
+                                                          Adjust<cpu::ContractSchedule> adjust) {
+  Type element = product.isDouble ? Type(Float64Type::get(context.get()))
+                                  : Type(Float32Type::get(context.get()));
+  EntryFunction entry(context.get(), element);
+  Location loc = entry.builder.getUnknownLoc();
+  auto extent = [&](int64_t size, int i) {
+    return product.isStatic ? cpu::Extent::of(size) : cpu::Extent::of(entry.size(i));
+  };
+  cpu::ContractProblem problem;
+  problem.elementType = element;
+  problem.batch = extent(product.batch, 0);
+  problem.m = extent(product.m, 1);
+  problem.n = extent(product.n, 2);
+  problem.k = extent(product.k, 3);
+  LoopEmitter outside(entry.builder, loc);
+  auto sizeOf = [&](const cpu::Extent &size) {
+    return size.isStatic() ? outside.index(size.fixed) : size.value;
+  };
+  Value m = sizeOf(problem.m), n = sizeOf(problem.n), k = sizeOf(problem.k);
+
+  auto operand = [&](Contiguous contiguous, Value buffer, Value outerSize) {
+    cpu::ProductOperand operand;
+    operand.contiguous = contiguous;
+    auto position = [=](LoopEmitter &emit, Value batch, Value outer, Value step) {
+      if (contiguous == Contiguous::Outer)
+        return emit.add(emit.mul(emit.add(emit.mul(batch, k), step), outerSize), outer);
+      Value at = emit.add(emit.mul(emit.add(emit.mul(batch, outerSize), outer), k), step);
+      return contiguous == Contiguous::None ? emit.mul(at, 2) : at;
+    };
+    operand.element = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value step) {
+      LoopEmitter emit(b, loc);
+      return emit.loadScalar(buffer, position(emit, batch, outer, step));
+    };
+    if (contiguous != Contiguous::None)
+      operand.vector = [=](OpBuilder &b, Location loc, VectorType type, Value batch, Value outer,
+                           Value step, Value active) {
+        LoopEmitter emit(b, loc);
+        return emit.load(type, buffer, position(emit, batch, outer, step), active);
+      };
+    return operand;
+  };
+  problem.a = operand(product.a, entry.buffer(0), m);
+  problem.b = operand(product.b, entry.buffer(1), n);
+  if (product.b == Contiguous::None) // the naive position of a B without order is [k][n]
+    problem.b.element = [=, buffer = entry.buffer(1)](OpBuilder &b, Location loc, Value batch,
+                                                      Value outer, Value step) {
+      LoopEmitter emit(b, loc);
+      Value at = emit.add(emit.mul(emit.add(emit.mul(batch, k), step), n), outer);
+      return emit.loadScalar(buffer, emit.mul(at, 2));
+    };
+  problem.store = [=, buffer = entry.buffer(2)](OpBuilder &b, Location loc, Value batch, Value row,
+                                                Value column, Value vector, Value active) {
+    LoopEmitter emit(b, loc);
+    Value at = emit.add(emit.mul(emit.add(emit.mul(batch, m), row), n), column);
+    emit.store(vector, buffer, at, active);
+  };
+
+  auto result = std::make_unique<CompiledProduct>();
+  cpu::ContractSchedule schedule = cpu::scheduleContract(problem, target);
+  if (adjust)
+    adjust(schedule);
+  result->footprint = cpu::footprint(problem, schedule);
+  result->module = finish(
+      entry, target, schedule.phases(),
+      [&](unsigned phase) {
+        return cpu::emitTaskCount(entry.builder, loc, problem, schedule, phase);
+      },
+      [&](unsigned phase, Value task) {
+        cpu::emitContractTask(entry.builder, loc, problem, schedule, task, entry.buffer(3),
+                              entry.buffer(4), phase);
+      });
+  result->entry = result->module->lookup("run");
+  reserve(result->worker, result->footprint.perWorkerBytes, CompiledProduct::guardBytes);
+  reserve(result->shared, result->footprint.sharedBytes, CompiledProduct::guardBytes);
+  return result;
+}
+
+} // namespace nnc::test

@@ -1,0 +1,73 @@
+// Compiles one product or convolution to a function that runs all its tasks in
+// order, for tests and benchmarks: operands are plain arrays.
+#pragma once
+
+#include "codegen/cpu/Contract.h"
+#include "codegen/cpu/Convolution.h"
+#include "codegen/cpu/Target.h"
+#include "tests/unit/Jit.h"
+
+#include "mlir/IR/MLIRContext.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace nnc::test {
+
+/// An emitted product or convolution: call with its three arrays and the
+/// dynamic sizes.
+class CompiledProduct {
+public:
+  void run(const void *first, const void *second, void *result, llvm::ArrayRef<int64_t> sizes);
+  cpu::ContractFootprint footprint;
+
+private:
+  friend class ProductCompiler;
+  std::unique_ptr<JitModule> module;
+  void *entry = nullptr;
+  std::vector<char> worker, shared;
+  // What lies behind the scratch that was asked for, and must stay as it is.
+  static constexpr int64_t guardBytes = 4096;
+};
+
+/// How the arrays of a product lie in memory, and which sizes are static.
+struct ProductCase {
+  int64_t batch = 1, m = 1, n = 1, k = 1;
+  cpu::ProductOperand::Contiguous a = cpu::ProductOperand::Contiguous::Reduction;
+  cpu::ProductOperand::Contiguous b = cpu::ProductOperand::Contiguous::Outer;
+  bool isStatic = true;
+  bool isDouble = false;
+
+  // Where elements lie; operands that are contiguous along nothing have a gap after each element.
+  int64_t positionA(int64_t item, int64_t row, int64_t step) const;
+  int64_t positionB(int64_t item, int64_t step, int64_t column) const;
+};
+
+struct ConvolutionCase {
+  cpu::ConvolutionDirection direction = cpu::ConvolutionDirection::Forward;
+  int64_t batch = 1, groups = 1, inChannels = 1, outChannels = 1;
+  std::vector<int64_t> input, kernel, stride, padding, dilation;
+  bool isStatic = true;
+  bool isDouble = false;
+
+  std::vector<int64_t> output() const;
+};
+
+/// Changes a schedule before emission, so that tests reach every path.
+template <typename Schedule> using Adjust = std::function<void(Schedule &)>;
+
+class ProductCompiler {
+public:
+  explicit ProductCompiler(cpu::Target target);
+  std::unique_ptr<CompiledProduct> compile(const ProductCase &product,
+                                           Adjust<cpu::ContractSchedule> adjust = nullptr);
+  std::unique_ptr<CompiledProduct> compile(const ConvolutionCase &convolution,
+                                           Adjust<cpu::ConvolutionSchedule> adjust = nullptr);
+
+private:
+  cpu::Target target;
+  std::unique_ptr<mlir::MLIRContext> context;
+};
+
+} // namespace nnc::test

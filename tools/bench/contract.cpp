@@ -1,0 +1,128 @@
+// Speed of products and convolutions on one core, beside the multiply-add peak
+// measured in the same run: `contract_bench [filter] [cpu]` prints one line a shape.
+#include "tests/unit/contract_harness.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+using namespace nnc;
+using namespace nnc::test;
+using Contiguous = cpu::ProductOperand::Contiguous;
+
+namespace {
+
+double seconds(std::function<void()> body) {
+  auto start = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// The best of several runs of a few milliseconds each.
+double bestSeconds(std::function<void()> body) {
+  double once = std::max(seconds(body), 1e-8);
+  int repeats = std::max(1, int(4e-3 / once));
+  double best = 1e9;
+  for (int run = 0; run < 25; ++run)
+    best = std::min(best, seconds([&] {
+                            for (int i = 0; i < repeats; ++i)
+                              body();
+                          }) / repeats);
+  return best;
+}
+
+struct Arrays {
+  std::vector<float> first, second, result;
+  Arrays(int64_t first, int64_t second, int64_t result)
+      : first(first + 64, 0.5f), second(second + 64, 0.25f), result(result + 64) {}
+};
+
+/// A product that lives in the first-level cache: nothing but multiply-adds.
+double measurePeak(ProductCompiler &compiler, int vectorBytes) {
+  int64_t lanes = vectorBytes / 4;
+  int64_t rows = vectorBytes == 64 ? 14 : 6;
+  auto compiled = compiler.compile(
+      ProductCase{1, rows, 2 * lanes, 2048, Contiguous::Outer, Contiguous::Outer, true, false},
+      [&](cpu::ContractSchedule &schedule) {
+        schedule.tileRows = schedule.blockRows = rows;
+        schedule.tileVectors = 2;
+        schedule.blockColumns = 2 * lanes;
+        schedule.blockReduction = 2048;
+        schedule.packB = false;
+      });
+  Arrays arrays(rows * 2048, 2 * lanes * 2048, rows * 2 * lanes);
+  double time = bestSeconds([&] {
+    compiled->run(arrays.first.data(), arrays.second.data(), arrays.result.data(), {});
+  });
+  return 2.0 * rows * 2 * lanes * 2048 / time * 1e-9;
+}
+
+struct Report {
+  double peak;
+  void line(const std::string &name, double flops, double time, int64_t scratch) const {
+    double rate = flops / time * 1e-9;
+    std::printf("%-44s %9.1f us %7.1f GFLOP/s %5.1f %%  scratch %ld KB\n", name.c_str(), time * 1e6,
+                rate, 100 * rate / peak, long(scratch >> 10));
+    std::fflush(stdout);
+  }
+};
+
+void benchProduct(ProductCompiler &compiler, const Report &report, const char *name,
+                  const ProductCase &c) {
+  auto compiled = compiler.compile(c);
+  Arrays arrays(c.positionA(c.batch - 1, c.m - 1, c.k - 1) + 1,
+                c.positionB(c.batch - 1, c.k - 1, c.n - 1) + 1, c.batch * c.m * c.n);
+  double time = bestSeconds([&] {
+    compiled->run(arrays.first.data(), arrays.second.data(), arrays.result.data(),
+                  {c.batch, c.m, c.n, c.k});
+  });
+  report.line(name, 2.0 * c.batch * c.m * c.n * c.k, time, compiled->footprint.perWorkerBytes);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string filter = argc > 1 ? argv[1] : "";
+  auto target = cpu::Target::forCPU(argc > 2 ? argv[2] : "native");
+  if (!target) {
+    std::fprintf(stderr, "contract_bench: %s\n", llvm::toString(target.takeError()).c_str());
+    return 1;
+  }
+  ProductCompiler compiler(*target);
+  Report report{measurePeak(compiler, target->vectorBytes)};
+  std::printf("%s, vectors of %d bytes: multiply-add peak %.1f GFLOP/s\n", target->cpu.c_str(),
+              target->vectorBytes, report.peak);
+  const Contiguous R = Contiguous::Reduction, O = Contiguous::Outer;
+  struct {
+    const char *name;
+    ProductCase product;
+  } products[] = {
+      {"linear 128x1024x784 forward", {1, 128, 1024, 784, R, R, true, false}},
+      {"linear 128x1024x784 forward, dynamic", {1, 128, 1024, 784, R, R, false, false}},
+      {"linear 128x1024x1024 forward", {1, 128, 1024, 1024, R, R, true, false}},
+      {"linear 128x1024x1024 dX", {1, 128, 1024, 1024, R, O, true, false}},
+      {"linear 128x1024x1024 dW", {1, 1024, 1024, 128, O, O, true, false}},
+      {"linear 128x10x1024 forward", {1, 128, 10, 1024, R, R, true, false}},
+      {"linear 128x10x1024 dW", {1, 10, 1024, 128, O, O, true, false}},
+      {"linear 1x1024x1024 (vector)", {1, 1, 1024, 1024, R, R, true, false}},
+      {"linear 1x1024x1024 (vector), dynamic", {1, 1, 1024, 1024, R, R, false, false}},
+      {"linear 1x4096x4096 (vector)", {1, 1, 4096, 4096, R, R, true, false}},
+      {"linear 64x120x400 forward", {1, 64, 120, 400, R, R, true, false}},
+      {"linear 64x84x120 forward", {1, 64, 84, 120, R, R, true, false}},
+      {"linear 64x10x84 forward", {1, 64, 10, 84, R, R, true, false}},
+      {"linear 64x120x400 dX", {1, 64, 400, 120, R, O, true, false}},
+      {"linear 64x120x400 dW", {1, 120, 400, 64, O, O, true, false}},
+      {"recurrent 16x1024x256", {1, 16, 1024, 256, R, R, true, false}},
+      {"recurrent 1x1024x256", {1, 1, 1024, 256, R, R, true, false}},
+      {"attention 64 x 64x64x32, keys", {64, 64, 64, 32, R, R, true, false}},
+      {"attention 64 x 64x32x64, values", {64, 64, 32, 64, R, O, true, false}},
+      {"square 1024", {1, 1024, 1024, 1024, R, O, true, false}},
+      {"square 1024, dynamic", {1, 1024, 1024, 1024, R, O, false, false}},
+  };
+  for (const auto &[name, product] : products)
+    if (std::string(name).find(filter) != std::string::npos)
+      benchProduct(compiler, report, name, product);
+  return 0;
+}
