@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 using namespace nnc;
+using namespace nnc::cli;
 
 namespace {
 
@@ -98,8 +99,8 @@ TEST_F(NpzTest, ReadsWhatNumPyDeflated) {
   llvm::Expected<Npz> digits = readNpz(NNC_SOURCE_DIR "/models/data/digits.npz");
   ASSERT_TRUE(bool(digits)) << errorOf(digits.takeError());
   EXPECT_EQ(digits->keys(), "x, y, x_test, y_test");
-  EXPECT_EQ(describe(*digits->find("x")), "u8 [4000, 1, 28, 28]");
-  EXPECT_EQ(describe(*digits->find("y_test")), "i64 [1000]");
+  EXPECT_EQ(describe(*digits->find("x")), "uint8 [4000, 1, 28, 28]");
+  EXPECT_EQ(describe(*digits->find("y_test")), "int64 [1000]");
   int64_t perClass[10] = {};
   for (const char *key : {"y", "y_test"})
     for (int64_t i = 0; i < digits->find(key)->size(); ++i)
@@ -126,9 +127,9 @@ TEST_F(NpzTest, ErrorsSayWhatIsWrong) {
   };
   const Case cases[] = {
       {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 7,
-       "a.npy: truncated: f32 [2] takes 8 bytes, the file has 7"},
+       "a.npy: truncated: float32 [2] takes 8 bytes, the file has 7"},
       {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 9,
-       "a.npy: trailing bytes: f32 [2] takes 8 bytes, the file has 9"},
+       "a.npy: trailing bytes: float32 [2] takes 8 bytes, the file has 9"},
       {"{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", 8,
        "a.npy: element type '>f4' is not supported; convert with .astype() to float32, float64, int64, "
        "int32, uint8 or bool"},

@@ -7,7 +7,7 @@
 
 using namespace llvm;
 
-namespace nnc {
+namespace nnc::cli {
 namespace {
 
 bool isInteger(ElementType type) { return !isFloat(type) && type != ElementType::I1; }
@@ -50,15 +50,15 @@ Expected<Tensor> fitted(const Tensor &tensor, const BoundaryTensor &input, bool 
     return tensor;
   if (tensor.type == ElementType::U8 && isFloat(input.type)) {
     if (rules.byteScale != 1)
-      notes << "note: " << where << ": u8 divided by " << rules.byteScale << " to " << elementName(input.type)
+      notes << "note: " << where << ": u8 divided by " << rules.byteScale << " to " << dtypeName(input.type)
             << "\n";
     return input.type == ElementType::F32 ? converted<float>(tensor, input.type, rules.byteScale)
                                           : converted<double>(tensor, input.type, rules.byteScale);
   }
   if (target && isInteger(tensor.type) && input.type == ElementType::I64)
     return converted<int64_t>(tensor, input.type, 1);
-  return createStringError(where + " is " + elementName(tensor.type) + ", but input '" + input.name + "' takes " +
-                           elementName(input.type) + "; convert the array");
+  return createStringError(where + " is " + dtypeName(tensor.type) + ", but input '" + input.name + "' takes " +
+                           dtypeName(input.type) + "; convert the array");
 }
 
 uint64_t splitmix64(uint64_t &state) { // Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014
@@ -122,4 +122,4 @@ std::vector<int64_t> shuffledRows(int64_t count, uint64_t seed, uint64_t epoch) 
   return rows;
 }
 
-} // namespace nnc
+} // namespace nnc::cli

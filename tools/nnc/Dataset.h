@@ -5,7 +5,7 @@
 #include "tools/nnc/Npz.h"
 #include "llvm/Support/raw_ostream.h"
 
-namespace nnc {
+namespace nnc::cli {
 
 struct Dataset {
   int64_t samples = 0;
@@ -35,4 +35,4 @@ llvm::Expected<Dataset> selectColumns(const Npz &archive, llvm::StringRef path,
 /// A permutation of 0..count-1 that depends on seed and epoch alone.
 std::vector<int64_t> shuffledRows(int64_t count, uint64_t seed, uint64_t epoch);
 
-} // namespace nnc
+} // namespace nnc::cli

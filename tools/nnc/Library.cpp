@@ -1,14 +1,14 @@
 #include "tools/nnc/Library.h"
+#include "codegen/library/Library.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/SmallVectorExtras.h"
-#include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include <dlfcn.h>
 
 using namespace llvm;
 
-namespace nnc {
+namespace nnc::cli {
 
 struct Library::Functions {
   decltype(&nnc_rt_call) call;
@@ -26,26 +26,6 @@ struct Library::Functions {
 
 namespace {
 
-constexpr StringRef signatureSuffix = "_signature";
-
-/// NAME of the exported function NAME_signature.
-Expected<std::string> findPrefix(StringRef path) {
-  Expected<object::OwningBinary<object::ObjectFile>> file = object::ObjectFile::createObjectFile(path);
-  if (!file)
-    return createStringError(path + ": cannot read as a library: " + toString(file.takeError()));
-  if (auto *elf = dyn_cast<object::ELFObjectFileBase>(file->getBinary()))
-    for (const object::ELFSymbolRef &symbol : elf->getDynamicSymbolIterators()) {
-      Expected<StringRef> name = symbol.getName();
-      if (!name) {
-        consumeError(name.takeError());
-        continue;
-      }
-      if (StringRef prefix = *name; prefix.consume_back(signatureSuffix))
-        return prefix.str();
-    }
-  return createStringError(path + ": not a library made by nnc: it exports no NAME_signature");
-}
-
 nnc_tensor boundary(const Tensor &tensor) {
   nnc_tensor out = {};
   out.data = const_cast<std::byte *>(tensor.bytes.data());
@@ -58,9 +38,9 @@ nnc_tensor boundary(const Tensor &tensor) {
 } // namespace
 
 Expected<std::unique_ptr<Library>> Library::open(StringRef path) {
-  Expected<std::string> prefix = findPrefix(path);
+  Expected<std::string> prefix = libraryPrefix(path);
   if (!prefix)
-    return prefix.takeError();
+    return createStringError(path + ": " + toString(prefix.takeError()));
   SmallString<256> absolute = path; // a bare file name would be looked up in the system's folders
   sys::fs::make_absolute(absolute);
   auto library = std::unique_ptr<Library>(new Library);
@@ -188,4 +168,4 @@ Expected<std::vector<std::byte>> Instance::parameter(StringRef name) {
   return bytes;
 }
 
-} // namespace nnc
+} // namespace nnc::cli

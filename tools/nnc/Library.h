@@ -7,7 +7,7 @@
 #include "runtime/abi.h"
 #include <memory>
 
-namespace nnc {
+namespace nnc::cli {
 
 struct InstanceOptions {
   int64_t threads = 1;
@@ -62,4 +62,4 @@ private:
   nnc_instance *handle;
 };
 
-} // namespace nnc
+} // namespace nnc::cli

@@ -8,7 +8,7 @@
 
 using namespace llvm;
 
-namespace nnc {
+namespace nnc::cli {
 namespace {
 
 /// The means of `count` equal parts of the finite losses, fewer if there are fewer steps.
@@ -103,4 +103,4 @@ std::string lossCurveSvg(ArrayRef<double> losses, StringRef title) {
   return text;
 }
 
-} // namespace nnc
+} // namespace nnc::cli

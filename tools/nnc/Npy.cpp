@@ -9,7 +9,7 @@
 
 using namespace llvm;
 
-namespace nnc {
+namespace nnc::cli {
 namespace {
 
 struct TypeCode {
@@ -204,4 +204,4 @@ Error writeFile(StringRef path, StringRef contents) {
   return Error::success();
 }
 
-} // namespace nnc
+} // namespace nnc::cli

@@ -6,7 +6,7 @@
 #include "tools/nnc/Tensor.h"
 #include "llvm/Support/Error.h"
 
-namespace nnc {
+namespace nnc::cli {
 
 /// `where` names the source in errors, such as `data.npz: x`.
 llvm::Expected<Tensor> parseNpy(llvm::ArrayRef<std::byte> file, llvm::StringRef where);
@@ -20,4 +20,4 @@ llvm::Error writeNpy(llvm::StringRef path, const Tensor &tensor);
 /// disk or an interruption never leaves half a file.
 llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents);
 
-} // namespace nnc
+} // namespace nnc::cli

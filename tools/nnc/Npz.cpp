@@ -5,7 +5,7 @@
 
 using namespace llvm;
 
-namespace nnc {
+namespace nnc::cli {
 namespace {
 
 constexpr StringRef suffix = ".npy";
@@ -111,4 +111,4 @@ Error writeNpz(StringRef path, const Npz &npz) {
   return Error::success();
 }
 
-} // namespace nnc
+} // namespace nnc::cli

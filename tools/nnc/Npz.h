@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace nnc {
+namespace nnc::cli {
 
 struct Npz {
   std::vector<std::pair<std::string, Tensor>> arrays;
@@ -22,4 +22,4 @@ llvm::Expected<Npz> readNpz(llvm::StringRef path);
 /// Members are stored, without a time: equal arrays give equal bytes.
 llvm::Error writeNpz(llvm::StringRef path, const Npz &archive);
 
-} // namespace nnc
+} // namespace nnc::cli

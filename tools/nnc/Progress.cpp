@@ -5,15 +5,15 @@
 
 using namespace llvm;
 
-namespace nnc {
+namespace nnc::cli {
 
-Progress::Progress(std::string label, int64_t total)
-    : label(std::move(label)), total(total), enabled(sys::Process::StandardErrIsDisplayed()),
+Progress::Progress(std::string label)
+    : label(std::move(label)), enabled(sys::Process::StandardErrIsDisplayed()),
       start(Clock::now()) {}
 
 Progress::~Progress() { clear(); }
 
-void Progress::update(int64_t done, StringRef note) {
+void Progress::update(int64_t done, int64_t total, StringRef note) {
   Clock::time_point now = Clock::now();
   if (!enabled || (drawn && done < total && now - lastDrawn < std::chrono::milliseconds(50)))
     return;
@@ -39,4 +39,4 @@ void Progress::clear() {
   drawn = false;
 }
 
-} // namespace nnc
+} // namespace nnc::cli

@@ -6,24 +6,23 @@
 #include <chrono>
 #include <string>
 
-namespace nnc {
+namespace nnc::cli {
 
 class Progress {
 public:
   /// Draws on stderr if that is a terminal.
-  Progress(std::string label, int64_t total);
+  explicit Progress(std::string label);
   ~Progress();
 
   /// Redraws at most every 50 ms; `note` stands behind the bar.
-  void update(int64_t done, llvm::StringRef note);
+  void update(int64_t done, int64_t total, llvm::StringRef note);
   void clear();
 
 private:
   using Clock = std::chrono::steady_clock;
   std::string label;
-  int64_t total;
   bool enabled, drawn = false;
   Clock::time_point start, lastDrawn;
 };
 
-} // namespace nnc
+} // namespace nnc::cli

@@ -1,16 +1,17 @@
 #include "tools/nnc/Signature.h"
+#include "codegen/library/Signature.h"
 #include "tools/nnc/Tensor.h"
 #include "llvm/Support/JSON.h"
 #include <optional>
 
 using namespace llvm;
 
-namespace nnc {
+namespace nnc::cli {
 namespace {
 
 std::optional<ElementType> parseElement(StringRef text) {
   for (int i = 0; i <= int(ElementType::I1); ++i)
-    if (text == elementName(ElementType(i)))
+    if (text == dtypeName(ElementType(i)))
       return ElementType(i);
   return std::nullopt;
 }
@@ -20,12 +21,8 @@ class Reader {
 public:
   explicit Reader(Signature &signature) : interface(signature.interface) {}
 
-  Error read(const json::Object &root, uint64_t &abiHash) {
+  Error read(const json::Object &root) {
     interface.name = root.getString("name").value_or("").str();
-    interface.cpu = root.getString("cpu").value_or("").str();
-    std::optional<StringRef> hash = root.getString("abi_hash"); // a string: JSON numbers lose 64-bit integers
-    if (!hash || hash->getAsInteger(0, abiHash))
-      return createStringError("signature: abi_hash is missing");
     if (const json::Array *symbols = root.getArray("symbols"))
       for (const json::Value &value : *symbols)
         if (const json::Object *symbol = value.getAsObject())
@@ -51,9 +48,9 @@ public:
 
 private:
   Error readDims(const json::Object &object, BoundaryTensor &tensor) {
-    const json::Array *shape = object.getArray("shape");
+    const json::Array *shape = object.getArray("dims");
     if (!shape)
-      return createStringError("signature: '" + tensor.name + "' has no shape");
+      return createStringError("signature: '" + tensor.name + "' has no dims");
     for (const json::Value &value : *shape) {
       BoundaryDim dim;
       if (std::optional<int64_t> size = value.getAsInteger())
@@ -84,10 +81,10 @@ private:
       tensor.type = *type;
       if (Error error = readDims(*object, tensor))
         return error;
-      if (const json::Array *range = object->getArray("range"); range && range->size() == 2) {
+      if (const json::Object *range = object->getObject("range")) {
         tensor.hasRange = true;
-        tensor.range.low = (*range)[0].getAsInteger().value_or(0);
-        tensor.range.high = (*range)[1].getAsInteger().value_or(0);
+        tensor.range.low = range->getInteger("low").value_or(0);
+        tensor.range.high = range->getInteger("high").value_or(0);
       }
       tensors.push_back(std::move(tensor));
     }
@@ -104,7 +101,7 @@ private:
       variable.name = object->getString("name").value_or("").str();
       variable.type = parseElement(object->getString("dtype").value_or("")).value_or(ElementType::F32);
       variable.requiresGrad = object->getBoolean("requires_grad").value_or(false);
-      if (const json::Array *shape = object->getArray("shape"))
+      if (const json::Array *shape = object->getArray("dims"))
         for (const json::Value &dim : *shape)
           variable.dims.push_back(dim.getAsInteger().value_or(0));
       interface.state.push_back(std::move(variable));
@@ -132,13 +129,14 @@ Expected<Signature> parseSignature(StringRef text) {
   if (!root)
     return createStringError("signature: not an object");
   Signature signature;
-  if (Error error = Reader(signature).read(*root, signature.abiHash))
+  signature.abiHash = interfaceHash(text);
+  if (Error error = Reader(signature).read(*root))
     return error;
   return signature;
 }
 
 std::string describe(const BoundaryTensor &tensor, ArrayRef<SymbolInfo> symbols) {
-  std::string text = std::string(elementName(tensor.type)) + " [";
+  std::string text = std::string(dtypeName(tensor.type)) + " [";
   bool first = true;
   for (const BoundaryDim &dim : tensor.dims) {
     text += first ? "" : ", ";
@@ -151,4 +149,4 @@ std::string describe(const BoundaryTensor &tensor, ArrayRef<SymbolInfo> symbols)
   return text + "]";
 }
 
-} // namespace nnc
+} // namespace nnc::cli

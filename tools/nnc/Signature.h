@@ -5,18 +5,18 @@
 #include "codegen/library/ModelInterface.h"
 #include "llvm/Support/Error.h"
 
-namespace nnc {
+namespace nnc::cli {
 
 struct Signature {
   ModelInterface interface; ///< offsets and symbols of functions are not part of the JSON
-  uint64_t abiHash = 0;
+  uint64_t abiHash = 0;      ///< what create expects in its options
 
   const Entry *findEntry(llvm::StringRef name) const;
 };
 
 llvm::Expected<Signature> parseSignature(llvm::StringRef json);
 
-/// `f32 [N, 1, 28, 28]`
+/// `float32 [N, 1, 28, 28]`
 std::string describe(const BoundaryTensor &tensor, llvm::ArrayRef<SymbolInfo> symbols);
 
-} // namespace nnc
+} // namespace nnc::cli

@@ -1,39 +1,6 @@
 #include "tools/nnc/Tensor.h"
 
-namespace nnc {
-
-size_t elementBytes(ElementType type) {
-  switch (type) {
-  case ElementType::F64:
-  case ElementType::I64:
-    return 8;
-  case ElementType::F32:
-  case ElementType::I32:
-    return 4;
-  case ElementType::U8:
-  case ElementType::I1:
-    return 1;
-  }
-  return 0;
-}
-
-const char *elementName(ElementType type) {
-  switch (type) {
-  case ElementType::F32:
-    return "f32";
-  case ElementType::F64:
-    return "f64";
-  case ElementType::I64:
-    return "i64";
-  case ElementType::I32:
-    return "i32";
-  case ElementType::U8:
-    return "u8";
-  case ElementType::I1:
-    return "bool";
-  }
-  return "?";
-}
+namespace nnc::cli {
 
 bool isFloat(ElementType type) { return type == ElementType::F32 || type == ElementType::F64; }
 
@@ -66,7 +33,7 @@ double Tensor::at(int64_t index) const {
 }
 
 std::string describe(ElementType type, llvm::ArrayRef<int64_t> dims) {
-  std::string text = std::string(elementName(type)) + " [";
+  std::string text = std::string(dtypeName(type)) + " [";
   for (size_t i = 0; i < dims.size(); ++i)
     text += (i ? ", " : "") + std::to_string(dims[i]);
   return text + "]";
@@ -74,4 +41,4 @@ std::string describe(ElementType type, llvm::ArrayRef<int64_t> dims) {
 
 std::string describe(const Tensor &tensor) { return describe(tensor.type, tensor.dims); }
 
-} // namespace nnc
+} // namespace nnc::cli

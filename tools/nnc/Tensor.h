@@ -2,13 +2,13 @@
 // writes to .npy and .npz files and passes to a compiled library.
 #pragma once
 
-#include "codegen/library/ModelInterface.h"
+#include "codegen/library/CFunctions.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstddef>
 #include <string>
 #include <vector>
 
-namespace nnc {
+namespace nnc::cli {
 
 struct Tensor {
   ElementType type = ElementType::F32;
@@ -25,12 +25,9 @@ struct Tensor {
   double at(int64_t index) const;
 };
 
-size_t elementBytes(ElementType type);
-/// f32, f64, i64, i32, u8, bool.
-const char *elementName(ElementType type);
 bool isFloat(ElementType type);
-/// `f32 [4, 1, 28, 28]`
+/// `float32 [4, 1, 28, 28]`
 std::string describe(ElementType type, llvm::ArrayRef<int64_t> dims);
 std::string describe(const Tensor &tensor);
 
-} // namespace nnc
+} // namespace nnc::cli

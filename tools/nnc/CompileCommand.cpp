@@ -1,0 +1,66 @@
+#include "tools/nnc/Commands.h"
+#include "tools/nnc/Model.h"
+#include "tools/nnc/Npy.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace nnc::cli {
+namespace {
+
+struct CompileCommand {
+  ModelOptions model;
+  std::string output, name, emit;
+  bool gradient = false;
+
+  Error run() const {
+    Expected<CompileOptions> options = model.compileOptions();
+    if (!options)
+      return options.takeError();
+    options->gradient = gradient;
+    options->name = name;
+    if (!sys::fs::exists(model.path))
+      return createStringError(model.path + ": no such file");
+    if (!emit.empty() && emit != "so")
+      return printStage(*options);
+    if (output.empty())
+      return createStringError("where to? Add -o DIR/NAME");
+    StringRef prefix = output;
+    prefix.consume_back(".so");
+    StringRef folder = sys::path::parent_path(prefix);
+    if (std::error_code code = folder.empty() ? std::error_code() : sys::fs::create_directories(folder))
+      return createStringError(folder + ": cannot make this folder: " + code.message());
+    return compileLibrary(*options, prefix);
+  }
+
+  Error printStage(const CompileOptions &options) const {
+    std::optional<Stage> stage = parseStage(emit);
+    if (!stage)
+      return createStringError("--emit " + emit + ": it is one of graph, train, core, kernels, plan, loops, llvm, so");
+    Expected<std::string> text = compileToText(options, *stage);
+    if (!text)
+      return text.takeError();
+    if (!output.empty())
+      return writeFile(output, *text);
+    outs() << *text;
+    return Error::success();
+  }
+};
+
+} // namespace
+
+void addCompile(CLI::App &app, Action &action) {
+  auto command = std::make_shared<CompileCommand>();
+  CLI::App *verb = app.add_subcommand("compile", "Compiles a model to NAME.so with NAME.h and NAME.hpp");
+  command->model.addTo(*verb);
+  command->model.addTrainingTo(*verb);
+  verb->add_flag("--gradient", command->gradient, "Adds the entry `grad`: gradients of the outputs");
+  verb->add_option("-o,--output", command->output, "DIR/NAME; with --emit a file for the text");
+  verb->add_option("--name", command->name, "The prefix of the C functions; without it the NAME of -o");
+  verb->add_option("--emit", command->emit, "Prints a stage: graph, train, core, kernels, plan, loops, llvm");
+  verb->callback([command, &action] { action = [command] { return command->run(); }; });
+}
+
+} // namespace nnc::cli
