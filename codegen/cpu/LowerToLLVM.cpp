@@ -61,7 +61,7 @@ struct FinishLowering : PassWrapper<FinishLowering, OperationPass<ModuleOp>> {
   }
 };
 
-void buildPipeline(PassManager &manager) {
+void buildPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addPass(createLoopInvariantCodeMotionPass());
@@ -97,6 +97,11 @@ LogicalResult lowerToLLVM(ModuleOp module) {
   PassManager manager(module->getName());
   buildPipeline(manager);
   return manager.run(module);
+}
+
+void registerLoweringPipeline() {
+  PassPipelineRegistration<>("nnc-lower-to-llvm", "Lower loops, vectors and memrefs to LLVM",
+                             buildPipeline);
 }
 
 } // namespace nnc::cpu

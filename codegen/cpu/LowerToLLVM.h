@@ -18,4 +18,7 @@ void registerLoweringDialects(mlir::DialectRegistry &registry);
 /// (`vector.reduction <add>`) become trees, always the same one for one length.
 mlir::LogicalResult lowerToLLVM(mlir::ModuleOp module);
 
+/// Names the same as `--nnc-lower-to-llvm`, for nnc-opt.
+void registerLoweringPipeline();
+
 } // namespace nnc::cpu
