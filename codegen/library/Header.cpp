@@ -68,12 +68,13 @@ typedef struct @_options {
  * reason is in `error` (of `error_size` bytes; may be null) and *model is null. No
  * later call allocates. A model serves one thread at a time; several models are
  * independent of each other. */
-int @_create(const @_options *options, @_model **model, char *error, size_t error_size);
+int @_create(const @_options *options, @_model **model,
+    char *error, size_t error_size);
 
 /* The same in the caller's memory: $_ARENA_BYTES bytes, aligned to
  * $_MEMORY_ALIGNMENT, which must outlive the model. */
-int @_create_with_memory(const @_options *options, void *memory, size_t bytes, @_model **model,
-                         char *error, size_t error_size);
+int @_create_with_memory(const @_options *options, void *memory, size_t bytes,
+    @_model **model, char *error, size_t error_size);
 size_t @_arena_bytes(int64_t max_batch, int64_t workers); /* 0: not possible */
 #define $_ARENA_BYTES(max_batch, workers) @_arena_bytes((max_batch), (workers))
 #define $_MEMORY_ALIGNMENT 64
@@ -108,13 +109,15 @@ int @_load(@_model *model, const char *path);
 const char *@_signature(void);
 
 /* Runs an entry with tensors that state their shapes, which are checked. */
-int @_call(@_model *model, const char *entry, const nnc_tensor *inputs, size_t input_count,
-           nnc_tensor *outputs, size_t output_count);
+int @_call(@_model *model, const char *entry,
+    const nnc_tensor *inputs, size_t input_count,
+    nnc_tensor *outputs, size_t output_count);
 
 /* Sets dtype, rank and dims of the outputs that such a call will have; no data is
  * read. */
-int @_output_dims(@_model *model, const char *entry, const nnc_tensor *inputs, size_t input_count,
-                  nnc_tensor *outputs, size_t output_count);
+int @_output_dims(@_model *model, const char *entry,
+    const nnc_tensor *inputs, size_t input_count,
+    nnc_tensor *outputs, size_t output_count);
 )";
 
 /// Replaces the marks of the texts above.
@@ -210,29 +213,32 @@ static std::vector<Argument> entryArguments(const ModelInterface &model,
   return arguments;
 }
 
-/// `(N) * 784`, or nothing where an axis is computed.
+/// `((N) * 784)`, or nothing where an axis is computed.
 static std::string elementCountMacro(const ModelInterface &model, const EntryFunction &function,
                                      const BoundaryTensor &tensor) {
   uint64_t constant = 1;
-  std::string factors;
+  std::vector<std::string> factors;
   for (const BoundaryDim &dim : tensor.dims) {
     if (dim.kind == BoundaryDim::Computed)
       return "";
     if (dim.kind == BoundaryDim::Static)
       constant *= uint64_t(dim.value);
     else
-      factors += "(" +
-                 function.symbolNames[size_t(llvm::find(function.symbols, unsigned(dim.value)) -
-                                             function.symbols.begin())] +
-                 ") * ";
+      factors.push_back(
+          "(" +
+          function.symbolNames[size_t(llvm::find(function.symbols, unsigned(dim.value)) -
+                                      function.symbols.begin())] +
+          ")");
   }
-  return "(" + factors + std::to_string(constant) + ")";
+  if (constant != 1 || factors.empty())
+    factors.push_back(std::to_string(constant));
+  return "(" + llvm::join(factors, " * ") + ")";
 }
 
 static void writeSizes(llvm::raw_ostream &out, const ModelInterface &model,
                        const EntryFunction &function) {
   const std::string prefix = llvm::StringRef(model.name + "_" + function.entry->name).upper();
-  std::string parameters = llvm::join(function.symbolNames, ", ");
+  const std::string parameters = llvm::join(function.symbolNames, ", ");
   auto write = [&](const std::string &name, const BoundaryTensor &tensor) {
     const std::string count = elementCountMacro(model, function, tensor);
     if (tensor.dims.empty() || count.empty())

@@ -3,8 +3,9 @@
 #include "check.h"
 #include "scale.h"
 #include <dlfcn.h>
-#include <sys/resource.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static scale_model *create(int64_t seed) {
@@ -197,18 +198,23 @@ static void damaged_files(const char *good, const char *path) {
   memcpy(&header, bytes, 8);
   CHECK(header % 8 == 0);
   scale_model *model = create(0);
-  for (long length = 0; length < size; ++length) {
-    write_all(path, bytes, length);
+  write_all(path, bytes, size);
+  for (long length = size - 1; length >= 0; --length) {
+    CHECK(truncate(path, length) == 0);
     CHECK(scale_load(model, path) == NNC_BAD_FILE);
   }
-  for (uint64_t at = 0; at < header + 8; ++at)
+  write_all(path, bytes, size);
+  const int file = open(path, O_WRONLY);
+  for (uint64_t at = 0; at < header + 8; ++at) {
     for (int bit = 0; bit < 8; ++bit) {
-      bytes[at] ^= (char)(1 << bit);
-      write_all(path, bytes, size);
+      const char changed = (char)(bytes[at] ^ (1 << bit));
+      CHECK(pwrite(file, &changed, 1, (off_t)at) == 1);
       const int status = scale_load(model, path);
       CHECK(status == NNC_OK || status == NNC_BAD_FILE);
-      bytes[at] ^= (char)(1 << bit);
     }
+    CHECK(pwrite(file, &bytes[at], 1, (off_t)at) == 1);
+  }
+  close(file);
   CHECK(scale_load(model, good) == NNC_OK);
   scale_destroy(model);
   free(bytes);
