@@ -38,8 +38,9 @@ Expected<std::unique_ptr<TargetMachine>> targetMachine(const Target &target,
   TargetOptions options;
   options.FunctionSections = true;
   options.DataSections = true;
-  // Contraction is decided where the arithmetic is written (math.fma), never here.
-  options.AllowFPOpFusion = FPOpFusion::Strict;
+  // Only what was written as one operation is fused: vector.fma arrives as
+  // llvm.fmuladd, which Strict would split into a product and a sum.
+  options.AllowFPOpFusion = FPOpFusion::Standard;
   CodeGenOptLevel level = optimizationLevel == 0 ? CodeGenOptLevel::None : CodeGenOptLevel::Default;
   std::unique_ptr<TargetMachine> machine(backend->createTargetMachine(
       triple, target.cpu, target.features, options, Reloc::PIC_, CodeModel::Small, level));

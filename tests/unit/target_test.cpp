@@ -97,6 +97,31 @@ TEST_F(CpuTarget, RunsALoopOverMemrefs) {
     EXPECT_EQ(y[i], -1.0f) << "written beyond the end at " << i;
 }
 
+// (1 + d)^2 - (1 + 2d) is d^2 if rounded once, and 0 if the product is rounded.
+TEST_F(CpuTarget, FusesWhatIsWrittenAsFmaAndNothingElse) {
+  auto module = compile(R"(
+    func.func @f(%x: !llvm.ptr, %y: !llvm.ptr) {
+      %a = llvm.load %x : !llvm.ptr -> vector<8xf32>
+      %c = llvm.load %y : !llvm.ptr -> vector<8xf32>
+      %fused = vector.fma %a, %a, %c : vector<8xf32>
+      %product = arith.mulf %a, %a : vector<8xf32>
+      %apart = arith.addf %product, %c : vector<8xf32>
+      llvm.store %fused, %x : vector<8xf32>, !llvm.ptr
+      llvm.store %apart, %y : vector<8xf32>, !llvm.ptr
+      return
+    })");
+  ASSERT_TRUE(module);
+  constexpr float d = 0x1p-20f;
+  alignas(32) float x[8], y[8];
+  std::fill_n(x, 8, 1 + d);
+  std::fill_n(y, 8, -(1 + 2 * d));
+  module->lookup<void(float *, float *)>("f")(x, y);
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(x[i], d * d);
+    EXPECT_EQ(y[i], 0.0f);
+  }
+}
+
 TEST_F(CpuTarget, ReducesVectorsAsTreesWithoutSerialAdds) {
   auto module = parse(R"(
     func.func @sum(%x: !llvm.ptr) -> f32 {
