@@ -62,22 +62,24 @@ struct FinishLowering : PassWrapper<FinishLowering, OperationPass<ModuleOp>> {
 };
 
 void buildPipeline(OpPassManager &manager) {
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  manager.addPass(createLoopInvariantCodeMotionPass());
+  // A function at a time, and so several at once.
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  functions.addPass(createCanonicalizerPass());
+  functions.addPass(createCSEPass());
+  functions.addPass(createLoopInvariantCodeMotionPass());
 
   // Transfers of more than one dimension unroll into 1-D ones, without allocas.
   VectorTransferToSCFOptions transfers;
   transfers.enableFullUnroll().enableLowerTensors(false).setTargetRank(1);
-  manager.addPass(createConvertVectorToSCFPass(transfers));
-  manager.addPass(memref::createExpandStridedMetadataPass());
-  manager.addPass(createLowerAffinePass());
-  manager.addPass(createSCFToControlFlowPass());
+  functions.addPass(createConvertVectorToSCFPass(transfers));
+  functions.addPass(memref::createExpandStridedMetadataPass());
+  functions.addPass(createLowerAffinePass());
+  functions.addPass(createSCFToControlFlowPass());
 
   // Contractions, transposes, masks, gathers, transfers, multi-reductions.
   ConvertVectorToLLVMPassOptions vectors;
   vectors.reassociateFPReductions = true;
-  manager.addPass(createConvertVectorToLLVMPass(vectors));
+  functions.addPass(createConvertVectorToLLVMPass(vectors));
 
   manager.addPass(std::make_unique<FinishLowering>());
   manager.addPass(createReconcileUnrealizedCastsPass());
