@@ -61,6 +61,7 @@ private:
   Value emitSelect(Expr e);
   Value emitExtremum(Expr e);
   Value emitCall(Primitive primitive, ArrayRef<Value> x);
+  Value emitSmallPower(Value x, int exponent);
 
   Value splatConstant(double value, Type elementType, Type like);
   Value constantLike(Value other, double value) {
@@ -229,6 +230,17 @@ Value Emitter::emitExtremum(Expr e) {
   Value otherIsNan = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x[1], x[1]);
   Value larger = arith::SelectOp::create(b, loc, yields, x[1], x[0]);
   return arith::SelectOp::create(b, loc, otherIsNan, x[1], larger);
+}
+
+// x to the power -4 ... 4 by multiplication.
+Value Emitter::emitSmallPower(Value x, int exponent) {
+  Value power = x;
+  if (std::abs(exponent) >= 2)
+    power = arith::MulFOp::create(b, loc, x, x);
+  if (std::abs(exponent) >= 3)
+    power = arith::MulFOp::create(b, loc, power, std::abs(exponent) == 3 ? x : power);
+  return exponent > 0 ? power
+                      : arith::DivFOp::create(b, loc, constantLike(x, 1), power).getResult();
 }
 
 // What VectorMath has, or is made of it.
@@ -400,6 +412,11 @@ Operand Emitter::emitNode(Expr e) {
   if ((primitive == Primitive::Add || primitive == Primitive::Mul) && operands[0].isConstant())
     std::swap(operands[0], operands[1]);
   SmallVector<Value> x = unified(operands, type);
+  if (primitive == Primitive::Pow && operands[1].isConstant()) {
+    double exponent = operands[1].constant;
+    if (isIntegral(exponent) && std::fabs(exponent) <= 4 && exponent != 0)
+      return {emitSmallPower(x[0], int(exponent))};
+  }
   if (isCall)
     return {emitCall(primitive, x)};
   if (primitive == Primitive::Relu) { // one maximum instruction; NaN passes

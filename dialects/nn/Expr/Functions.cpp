@@ -16,13 +16,13 @@ using enum FunctionGroup;
 static constexpr ElementwiseFunction table[] = {
     // torch.nn activations
     {"elu", Activation, "input", "alpha=1",
-     "select(input > 0, input, alpha * expm1(input))",
+     "select(input <= 0, alpha * expm1(input), input)",
      "x, below 0 alpha * (exp(x) - 1)"},
     {"selu", Activation, "input", "",
-     "1.0507009873554805 * select(input > 0, input, 1.6732632423543772 * expm1(input))",
+     "1.0507009873554805 * select(input <= 0, 1.6732632423543772 * expm1(input), input)",
      "elu with the constants of self-normalising networks (Klambauer et al. 2017)"},
     {"celu", Activation, "input", "alpha=1",
-     "select(input > 0, input, alpha * expm1(input / alpha))",
+     "select(input <= 0, alpha * expm1(input / alpha), input)",
      "elu that is continuously differentiable for every alpha"},
     {"relu", Activation, "input", "", "relu(input)", "x, below 0 zero"},
     {"relu6", Activation, "input", "",
@@ -183,10 +183,12 @@ static constexpr ElementwiseFunction table[] = {
     {"soft_margin_loss", Loss, "input, target", "", "-log_sigmoid(target * input)",
      "log(1 + exp(-target * x))"},
     {"hinge_embedding_loss", Loss, "input, target", "margin=1",
-     "select(target == 1, 0, relu(margin - input)) + select(target == -1, 0, input)",
+     "m = margin - input; select(target == 1, 0, stated(relu(m), m, select(m > 0, 1, 0)))"
+     " + select(target == -1, 0, input)",
      "x for target 1, max(0, margin - x) for target -1"},
     {"margin_ranking_loss", Loss, "input1, input2, target", "margin=0",
-     "relu(-target * (input1 - input2) + margin)", "max(0, -target * (a - b) + margin)"},
+     "m = margin - target * (input1 - input2); stated(relu(m), m, select(m > 0, 1, 0))",
+     "max(0, -target * (a - b) + margin)"},
 };
 
 static SmallVector<StringRef> splitList(StringRef list) {

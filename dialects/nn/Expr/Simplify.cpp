@@ -111,8 +111,6 @@ static Expr simplifyPow(Expr x, Expr exponent) {
     return Expr::constant(1) / x;
   if (e == 2)
     return x * x;
-  if (e == -2)
-    return Expr::constant(1) / (x * x);
   if (e == 3)
     return x * x * x;
   return plain(Pow, {x, exponent});
