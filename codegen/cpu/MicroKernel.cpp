@@ -1,6 +1,7 @@
 #include "codegen/cpu/MicroKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -191,7 +192,7 @@ Values emitOuterStep(LoopEmitter &emit, const RegisterTile &tile, ValueRange acc
     // broadcast from memory.
     Value splat = vector::BroadcastOp::create(emit.builder, emit.loc, tile.type, scalar(i));
     for (int64_t j = 0; j < tile.columns; ++j)
-      next.push_back(vector::FMAOp::create(emit.builder, emit.loc, right[j], splat,
+      next.push_back(math::FmaOp::create(emit.builder, emit.loc, right[j], splat,
                                            accumulators[i * tile.columns + j]));
   }
   return next;
@@ -208,7 +209,7 @@ Values emitDotStep(LoopEmitter &emit, const RegisterTile &tile, ValueRange accum
     for (int64_t i = 0; i < tile.rows; ++i) {
       int64_t at = i * tile.columns + j;
       next[at] =
-          vector::FMAOp::create(emit.builder, emit.loc, rows[i], column, accumulators[at]);
+          math::FmaOp::create(emit.builder, emit.loc, rows[i], column, accumulators[at]);
     }
   }
   return next;

@@ -213,4 +213,31 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
   return result;
 }
 
+std::unique_ptr<CompiledProduct> ProductCompiler::compileMultiplyAdds(int64_t steps) {
+  Type element = Float32Type::get(context.get());
+  EntryFunction entry(context.get(), element);
+  LoopEmitter emit(entry.builder, entry.builder.getUnknownLoc());
+  cpu::RegisterTile tile{target.vectorBytes == 64 ? 12 : 6, 2,
+                         VectorType::get({target.lanes(element)}, element)};
+  auto result = std::make_unique<CompiledProduct>();
+  result->module = finish(
+      entry, target, 1, [&](unsigned) { return emit.index(1); },
+      [&](unsigned, Value) {
+        Value left = emit.load(tile.type, entry.buffer(0), emit.index(0));
+        Value right = emit.load(tile.type, entry.buffer(1), emit.index(0));
+        cpu::Values sums = emit.loop(emit.index(0), emit.index(steps), 1, tile.zeros(emit),
+                                [&](Value, ValueRange accumulators) {
+                                  return cpu::emitDotStep(
+                                      emit, tile, accumulators, [&](int64_t) { return left; },
+                                      [&](int64_t) { return right; });
+                                });
+        for (auto [i, sum] : llvm::enumerate(sums))
+          emit.store(sum, entry.buffer(2), emit.index(i * tile.type.getNumElements()));
+      });
+  result->entry = result->module->lookup("run");
+  reserve(result->worker, 0, CompiledProduct::guardBytes);
+  reserve(result->shared, 0, CompiledProduct::guardBytes);
+  return result;
+}
+
 } // namespace nnc::test

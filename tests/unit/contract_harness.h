@@ -64,6 +64,8 @@ public:
                                            Adjust<cpu::ContractSchedule> adjust = nullptr);
   std::unique_ptr<CompiledProduct> compile(const ConvolutionCase &convolution,
                                            Adjust<cpu::ConvolutionSchedule> adjust = nullptr);
+  /// Nothing but `steps` x 24 multiply-adds of f32 vectors in registers: the peak.
+  std::unique_ptr<CompiledProduct> compileMultiplyAdds(int64_t steps);
 
 private:
   cpu::Target target;
