@@ -1,11 +1,16 @@
 #include "dialects/nn/ElementEmitter.h"
 #include "dialects/nn/Dims.h"
+#include "mlir/Dialect/Affine/Utils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 
 namespace nnc::nn {
+
+Value emitSize(OpBuilder &builder, Location loc, AffineExpr size, ValueRange symbols) {
+  return affine::expandAffineExpr(builder, loc, size, {}, symbols);
+}
 
 Value ElementEmitter::size(Value tensor, int64_t axis) { return size(dimsOf(tensor)[axis]); }
 

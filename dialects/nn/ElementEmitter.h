@@ -15,6 +15,10 @@ class Expr;
 
 namespace nnc::nn {
 
+/// A size over symbols (index values) as index arithmetic.
+mlir::Value emitSize(mlir::OpBuilder &builder, mlir::Location loc, mlir::AffineExpr size,
+                     mlir::ValueRange symbols);
+
 class ElementEmitter {
 public:
   ElementEmitter(mlir::OpBuilder &builder, mlir::Location loc) : b(builder), loc(loc) {}

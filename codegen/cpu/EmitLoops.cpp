@@ -1,0 +1,257 @@
+#include "codegen/cpu/EmitLoops.h"
+#include "codegen/cpu/ScheduleFamily.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+using namespace nnc::nn;
+
+namespace nnc::cpu {
+
+namespace {
+
+// Fields of nnc_call, in eight-byte words (runtime/abi.h).
+enum CallField { Arena = 0, State = 1, Symbols = 2, Inputs = 3, Outputs = 4 };
+
+/// A kernel's argument block, in eight-byte words: the buffers in operand order,
+/// the base of the workers' scratch, then the symbols.
+class LoopsEmitter {
+public:
+  LoopsEmitter(ModuleOp module, const Target &target, StateOffset stateOffset)
+      : module(module), target(target), stateOffset(stateOffset), b(module.getContext()), loc(module.getLoc()) {}
+
+  LogicalResult run() {
+    declareParallelFor();
+    for (func::FuncOp function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
+      if (function.isDeclaration())
+        continue;
+      if (function.getName().ends_with(".arena_bytes"))
+        emitArenaBytes(function);
+      else
+        emitEntry(function);
+    }
+    return success();
+  }
+
+private:
+  Type ptr() { return LLVM::LLVMPointerType::get(b.getContext()); }
+  Type i64() { return b.getI64Type(); }
+  Value constant(int64_t value) { return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value)); }
+  Value toI64(Value index) { return arith::IndexCastOp::create(b, loc, i64(), index); }
+  Value toIndex(Value word) { return arith::IndexCastOp::create(b, loc, b.getIndexType(), word); }
+  Value word(Value base, int64_t position) {
+    return LLVM::GEPOp::create(b, loc, ptr(), i64(), base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(position)});
+  }
+  Value loadWord(Type type, Value base, int64_t position) {
+    return LLVM::LoadOp::create(b, loc, type, word(base, position));
+  }
+  Value offsetBytes(Value base, Value bytes) {
+    return LLVM::GEPOp::create(b, loc, ptr(), b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{bytes});
+  }
+
+  void declareParallelFor() {
+    b.setInsertionPointToStart(module.getBody());
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {ptr(), i64(), ptr(), ptr()});
+    LLVM::LLVMFuncOp::create(b, loc, "nnc_parallel_for", type);
+  }
+
+  LLVM::LLVMFuncOp startFunction(StringRef name, Type result, ArrayRef<Type> arguments) {
+    b.setInsertionPointToEnd(module.getBody());
+    auto function = LLVM::LLVMFuncOp::create(b, loc, name, LLVM::LLVMFunctionType::get(result, arguments));
+    b.setInsertionPointToStart(function.addEntryBlock(b));
+    return function;
+  }
+
+  /// A rank-1 memref over a raw pointer: the conversion to LLVM sees through it.
+  Value memrefOver(Value pointer, Type element) {
+    if (element.isInteger(1))
+      element = b.getI8Type();
+    auto type = MemRefType::get({ShapedType::kDynamic}, element);
+    Type descriptorType = LLVM::LLVMStructType::getLiteral(b.getContext(), {ptr(), ptr(), i64(),
+        LLVM::LLVMArrayType::get(i64(), 1), LLVM::LLVMArrayType::get(i64(), 1)});
+    Value descriptor = LLVM::PoisonOp::create(b, loc, descriptorType);
+    auto insert = [&](Value value, ArrayRef<int64_t> position) {
+      descriptor = LLVM::InsertValueOp::create(b, loc, descriptor, value, position);
+    };
+    insert(pointer, {0});
+    insert(pointer, {1});
+    Value zero = LLVM::ConstantOp::create(b, loc, i64(), b.getI64IntegerAttr(0));
+    insert(zero, {2});
+    insert(LLVM::ConstantOp::create(b, loc, i64(), b.getI64IntegerAttr(INT64_MAX)), {3, 0});
+    insert(LLVM::ConstantOp::create(b, loc, i64(), b.getI64IntegerAttr(1)), {4, 0});
+    return UnrealizedConversionCastOp::create(b, loc, type, descriptor).getResult(0);
+  }
+
+  //===-- kernels --------------------------------------------------------------------===//
+
+  /// The same text but for names and locations: the same code.
+  std::string keyOf(KernelOp kernel, unsigned phase) {
+    std::string key;
+    llvm::raw_string_ostream os(key);
+    os << stringifyFamily(kernel.getFamily()) << " " << phase << " " << kernel->hasAttr("scratch");
+    for (Type type : kernel.getBody().front().getArgumentTypes())
+      os << " " << type;
+    kernel.getBody().front().print(os);
+    return key;
+  }
+
+  /// The function `void kernel(args, task, worker)` of one phase.
+  std::string kernelFunction(KernelOp kernel, unsigned phase, unsigned symbolCount, int64_t workerBytes) {
+    auto [slot, fresh] = emitted.try_emplace(keyOf(kernel, phase) + std::to_string(workerBytes));
+    if (!fresh)
+      return slot->second;
+    slot->second = "nnc_kernel_" + std::to_string(emitted.size() - 1);
+    OpBuilder::InsertionGuard guard(b);
+    auto function = startFunction(slot->second, LLVM::LLVMVoidType::get(b.getContext()), {ptr(), i64(), i64()});
+    function.setLinkage(LLVM::Linkage::Internal);
+    Value args = function.getArgument(0), task = function.getArgument(1), worker = function.getArgument(2);
+    KernelContext context(b, kernel, target);
+    Block &body = kernel.getBody().front();
+    unsigned position = 0;
+    for (BlockArgument argument : body.getArguments()) {
+      context.inputBuffers.push_back(memrefOver(loadWord(ptr(), args, position++), elementTypeOf(argument)));
+      context.setBuffer(argument, context.inputBuffers.back());
+    }
+    for (Value result : context.yield().getValues())
+      context.outputBuffers.push_back(memrefOver(loadWord(ptr(), args, position++), elementTypeOf(result)));
+    if (kernel->hasAttr("scratch"))
+      context.sharedScratch = memrefOver(loadWord(ptr(), args, position++), b.getI8Type());
+    if (workerBytes) {
+      Value base = loadWord(ptr(), args, position);
+      Value mine = arith::MulIOp::create(b, loc, worker, constant(workerBytes));
+      context.workerScratch = memrefOver(offsetBytes(base, mine), b.getI8Type());
+    }
+    ++position;
+    for (unsigned i = 0; i < symbolCount; ++i)
+      context.symbols.push_back(toIndex(loadWord(i64(), args, position++)));
+    scheduleFamily(kernel.getFamily()).emitTask(context, toIndex(task), phase);
+    LLVM::ReturnOp::create(b, loc, ValueRange{});
+    return slot->second;
+  }
+
+  //===-- entries ----------------------------------------------------------------------===//
+
+  void emitEntry(func::FuncOp planned) {
+    std::string name = planned.getName().str();
+    auto kindOf = [&](unsigned i) { return planned.getArgAttrOfType<StringAttr>(i, "nn.kind").getValue(); };
+    startFunction("nnc_entry_" + name, b.getI32Type(), {ptr()});
+    Value call = b.getInsertionBlock()->getArgument(0);
+    Value arena = loadWord(ptr(), call, Arena), state = loadWord(ptr(), call, State);
+    Value symbolTable = loadWord(ptr(), call, Symbols), inputs = loadWord(ptr(), call, Inputs), outputs = loadWord(ptr(), call, Outputs);
+
+    // Every memref of the plan as a pointer, every index as itself.
+    IRMapping mapping;
+    DenseMap<Value, Value> pointers;
+    SmallVector<Value> symbols;
+    unsigned input = 0, output = 0;
+    SmallVector<Type> outputTypes;
+    for (BlockArgument argument : planned.getArguments()) {
+      unsigned i = argument.getArgNumber();
+      StringRef kind = kindOf(i);
+      if (kind == "input") {
+        pointers[argument] = loadWord(ptr(), inputs, input++);
+      } else if (kind == "output") {
+        pointers[argument] = loadWord(ptr(), outputs, output++);
+        outputTypes.push_back(cast<TypeAttr>(planned.getArgAttr(i, "nn.type")).getValue());
+      } else if (kind == "arena") {
+        pointers[argument] = arena;
+      } else if (kind == "symbol") {
+        symbols.push_back(toIndex(loadWord(i64(), symbolTable, symbols.size())));
+        mapping.map(argument, symbols.back());
+      } else {
+        StringRef stateName = planned.getArgAttrOfType<StringAttr>(i, "nn.name");
+        pointers[argument] = offsetBytes(state, constant(stateOffset(kind, stateName)));
+      }
+    }
+
+    int64_t workerBytes = planned->getAttrOfType<IntegerAttr>("nn.worker_bytes").getInt();
+    int64_t words = 0;
+    planned.walk([&](KernelOp kernel) {
+      words = std::max<int64_t>(words, kernel->getNumOperands() + 1 + symbols.size());
+    });
+    Value block = LLVM::AllocaOp::create(b, loc, ptr(), i64(), constant(std::max<int64_t>(words, 1)), 8);
+    Value workers;
+    if (workerBytes) {
+      // The workers' scratch follows the slots: at arena_bytes(symbols, 0 workers).
+      SmallVector<Value> arguments(symbols);
+      arguments.push_back(arith::ConstantIndexOp::create(b, loc, 0));
+      workers = offsetBytes(arena, toI64(func::CallOp::create(b, loc, (name + ".arena_bytes"), b.getIndexType(), arguments).getResult(0)));
+    }
+
+    for (Operation &op : planned.front().without_terminator()) {
+      if (auto view = dyn_cast<memref::ViewOp>(op)) {
+        pointers[view.getResult()] = offsetBytes(arena, toI64(mapping.lookup(view.getByteShift())));
+        continue;
+      }
+      auto kernel = dyn_cast<KernelOp>(op);
+      if (!kernel) {
+        b.clone(op, mapping);
+        continue;
+      }
+      int64_t position = 0;
+      for (Value operand : kernel->getOperands())
+        LLVM::StoreOp::create(b, loc, pointers.lookup(operand), word(block, position++));
+      if (workers)
+        LLVM::StoreOp::create(b, loc, workers, word(block, position));
+      ++position;
+      for (Value symbol : symbols)
+        LLVM::StoreOp::create(b, loc, toI64(symbol), word(block, position++));
+      const ScheduleFamily &family = scheduleFamily(kernel.getFamily());
+      for (unsigned phase = 0; phase < family.phases(kernel, target); ++phase) {
+        KernelContext context(b, kernel, target);
+        context.symbols = symbols;
+        Value tasks = toI64(family.emitTaskCount(context, phase));
+        std::string callee = kernelFunction(kernel, phase, symbols.size(), workerBytes);
+        Value address = LLVM::AddressOfOp::create(b, loc, ptr(), callee);
+        LLVM::CallOp::create(b, loc, TypeRange{}, "nnc_parallel_for", ValueRange{call, tasks, address, block});
+      }
+    }
+    LLVM::ReturnOp::create(b, loc, Value(LLVM::ConstantOp::create(b, loc, b.getI32Type(), b.getI32IntegerAttr(0))));
+    emitShapes(name, outputTypes, symbols.size());
+    planned.erase();
+  }
+
+  /// `int64_t nnc_arena_NAME(const int64_t *symbols, int64_t workers)` around the planned function.
+  void emitArenaBytes(func::FuncOp function) {
+    StringRef name = function.getName().drop_back(StringRef(".arena_bytes").size());
+    auto wrapper = startFunction(("nnc_arena_" + name).str(), i64(), {ptr(), i64()});
+    SmallVector<Value> arguments;
+    for (unsigned i = 0; i + 1 < function.getNumArguments(); ++i)
+      arguments.push_back(toIndex(loadWord(i64(), wrapper.getArgument(0), i)));
+    arguments.push_back(toIndex(wrapper.getArgument(1)));
+    Value bytes = func::CallOp::create(b, loc, function, arguments).getResult(0);
+    LLVM::ReturnOp::create(b, loc, toI64(bytes));
+    function.setPrivate();
+  }
+
+  /// `void nnc_shapes_NAME(const int64_t *symbols, int64_t *dims)`: all output sizes in order.
+  void emitShapes(StringRef name, ArrayRef<Type> outputTypes, unsigned symbolCount) {
+    auto function = startFunction(("nnc_shapes_" + name).str(), LLVM::LLVMVoidType::get(b.getContext()), {ptr(), ptr()});
+    SmallVector<Value> symbols;
+    for (unsigned i = 0; i < symbolCount; ++i)
+      symbols.push_back(toIndex(loadWord(i64(), function.getArgument(0), i)));
+    int64_t position = 0;
+    for (Type type : outputTypes)
+      for (AffineExpr dim : dimsOf(type))
+        LLVM::StoreOp::create(b, loc, toI64(emitSize(b, loc, dim, symbols)), word(function.getArgument(1), position++));
+    LLVM::ReturnOp::create(b, loc, ValueRange{});
+  }
+
+  ModuleOp module;
+  const Target &target;
+  StateOffset stateOffset;
+  OpBuilder b;
+  Location loc;
+  llvm::StringMap<std::string> emitted;
+};
+
+} // namespace
+
+LogicalResult emitLoops(ModuleOp module, const Target &target, StateOffset stateOffset) {
+  return LoopsEmitter(module, target, stateOffset).run();
+}
+
+} // namespace nnc::cpu

@@ -1,0 +1,14 @@
+// The schedule families, one file each.
+#pragma once
+
+namespace nnc::cpu {
+
+class ScheduleFamily;
+
+const ScheduleFamily &naiveFamily();    ///< Naive.cpp: one element after the other, the reference
+const ScheduleFamily &mapFamily();      ///< Map.cpp: pointwise chains over flat vectors
+const ScheduleFamily &rowFamily();      ///< Row.cpp: reductions with pointwise before and after
+const ScheduleFamily &contractFamily(); ///< Products.cpp: matmul, conv and their gradients
+const ScheduleFamily &windowFamily();   ///< Window.cpp: pooling and its gradients
+
+} // namespace nnc::cpu

@@ -1,0 +1,14 @@
+#include "codegen/cpu/ScheduleFamily.h"
+#include "codegen/cpu/Families.h"
+
+namespace nnc::cpu {
+
+const ScheduleFamily &scheduleFamily(nn::Family family) {
+  switch (family) {
+  case nn::Family::naive: return naiveFamily();
+  default: return naiveFamily();
+  }
+  llvm_unreachable("every family is listed");
+}
+
+} // namespace nnc::cpu

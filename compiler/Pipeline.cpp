@@ -1,0 +1,171 @@
+#include "compiler/Pipeline.h"
+#include "codegen/cpu/EmitLoops.h"
+#include "codegen/cpu/LowerToLLVM.h"
+#include "codegen/cpu/Object.h"
+#include "codegen/cpu/ScheduleFamily.h"
+#include "compiler/autodiff/Autodiff.h"
+#include "compiler/autodiff/Optimizers.h"
+#include "compiler/autodiff/Training.h"
+#include "compiler/transforms/FormKernels.h"
+#include "compiler/transforms/Plan.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace nnc {
+
+//===-- 1 GRAPH: nn ops with torch semantics                         [nn, func] ---===//
+
+static llvm::Error buildGraph(Compilation &c) {
+  llvm::Expected<pt2::ExportedProgram> program = pt2::readExportedProgram(c.options.model);
+  if (!program)
+    return program.takeError();
+  // `forward` infers; training and gradients run the model in the mode it was exported in.
+  auto import = [&](StringRef name, bool evaluation) -> llvm::Error {
+    pt2::ImportOptions options;
+    options.function = name.str();
+    options.evaluation = evaluation;
+    options.maximumBatch = c.options.maxBatch;
+    llvm::Expected<pt2::ImportedModel> model = pt2::importProgram(*program, *c.context, options);
+    if (!model)
+      return model.takeError();
+    if (!c.module)
+      c.module = std::move(model->module);
+    else
+      for (auto function : llvm::make_early_inc_range(model->module->getOps<func::FuncOp>()))
+        function->moveBefore(c.module->getBody(), c.module->getBody()->end());
+    c.sources.push_back(std::move(*model));
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = import("forward", true))
+    return error;
+  if (c.options.loss || c.options.gradient)
+    return import("exported", false);
+  return llvm::Error::success();
+}
+
+//===-- 2 TRAIN: loss, gradients and optimizer appended               [nn, func] ---===//
+
+static LogicalResult appendTraining(Compilation &c) {
+  auto exported = c.module->lookupSymbol<func::FuncOp>("exported");
+  if (c.options.loss) {
+    NamedOptions optimizer = c.options.optimizer.value_or(NamedOptions{"sgd", {}});
+    if (failed(addTraining(*c.module, exported, *c.options.loss, optimizer)))
+      return failure();
+  }
+  if (c.options.gradient && failed(addGradient(*c.module, exported)))
+    return failure();
+  if (exported)
+    exported.erase();
+  return success();
+}
+
+//===-- 3 CORE: composites decomposed, simplified                     [nn core, func] ---===//
+
+static LogicalResult lowerToCore(Compilation &c) {
+  for (auto function : c.module->getOps<func::FuncOp>())
+    decomposeComposites(function);
+  PassManager manager(c.context.get());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  return manager.run(*c.module);
+}
+
+//===-- 4 KERNELS: every op in one nn.kernel with its family           [nn.kernel regions] ---===//
+
+static LogicalResult formAllKernels(Compilation &c) {
+  for (auto function : c.module->getOps<func::FuncOp>())
+    formKernels(function, c.options.optimization);
+  return verify(*c.module);
+}
+
+//===-- 5 PLAN: memory                                        [nn.kernel, memref, arith] ---===//
+
+static LogicalResult planAll(Compilation &c) {
+  SmallVector<func::FuncOp> functions(c.module->getOps<func::FuncOp>());
+  for (func::FuncOp function : functions)
+    if (failed(planFunction(function, [&](Operation *op) {
+          auto kernel = cast<nn::KernelOp>(op);
+          return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, c.target);
+        })))
+      return failure();
+  std::string lr;
+  if (c.options.loss) {
+    float rate = initialLearningRate(c.options.optimizer.value_or(NamedOptions{"sgd", {}}));
+    lr.assign(reinterpret_cast<const char *>(&rate), sizeof(rate));
+  }
+  c.layout = layoutState(*c.module, [&](StringRef kind, StringRef name) -> StringRef {
+    if (kind == "lr")
+      return lr;
+    if (kind == "parameter" || kind == "buffer" || kind == "constant")
+      for (const pt2::ImportedModel &source : c.sources)
+        if (auto blob = source.blobs.find(name.str()); blob != source.blobs.end())
+          return blob->second.bytes;
+    return {};
+  });
+  c.layout.interface.name = c.options.name;
+  c.layout.interface.cpu = c.target.cpu;
+  c.layout.interface.cpuFeatures = c.target.requiredFeatures();
+  return verify(*c.module);
+}
+
+//===-- 6 LOOPS: kernels as functions over memrefs   [llvm.func, scf, vector, memref, arith] ---===//
+
+static LogicalResult emitAllLoops(Compilation &c) {
+  if (failed(cpu::emitLoops(*c.module, c.target, [&](StringRef kind, StringRef name) {
+        return c.layout.offsetOf(kind, name);
+      })))
+    return failure();
+  return verify(*c.module);
+}
+
+//===-- 7 NATIVE: LLVM, object                                                        ---===//
+
+static llvm::Error emitNative(Compilation &c) {
+  llvm::Expected<llvm::SmallVector<char, 0>> object = cpu::emitObject(*c.module, c.target, c.options.optimization);
+  if (!object)
+    return object.takeError();
+  c.object = std::move(*object);
+  return llvm::Error::success();
+}
+
+llvm::Error runStages(Compilation &c, Stage last) {
+  llvm::Expected<cpu::Target> target = cpu::Target::forCPU(c.options.cpu);
+  if (!target)
+    return target.takeError();
+  c.target = *target;
+  DialectRegistry registry;
+  cpu::registerLoweringDialects(registry);
+  registry.insert<nn::NNDialect>();
+  c.context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  c.context->loadAllAvailableDialects();
+
+  if (llvm::Error error = buildGraph(c))
+    return error;
+  // Passes report through diagnostics: gathered into the one error returned.
+  ScopedDiagnosticHandler handler(c.context.get(), [&](Diagnostic &diagnostic) {
+    std::string line;
+    llvm::raw_string_ostream(line) << diagnostic.getLocation() << ": " << diagnostic;
+    c.diagnostics.push_back(line);
+    return success();
+  });
+  struct Step {
+    Stage stage;
+    LogicalResult (*run)(Compilation &);
+  };
+  const Step steps[] = {{Stage::Train, appendTraining}, {Stage::Core, lowerToCore},
+                        {Stage::Kernels, formAllKernels}, {Stage::Plan, planAll},
+                        {Stage::Loops, emitAllLoops},
+                        {Stage::LLVM, [](Compilation &c) { return cpu::lowerToLLVM(*c.module); }}};
+  for (const Step &step : steps) {
+    if (last < step.stage)
+      return llvm::Error::success();
+    if (failed(step.run(c)))
+      return llvm::createStringError(c.options.model + ": " + llvm::join(c.diagnostics, "\n"));
+  }
+  return last < Stage::Object ? llvm::Error::success() : emitNative(c);
+}
+
+} // namespace nnc

@@ -1,0 +1,26 @@
+// The stages of the compiler, each one short function; see docs/architecture.md.
+#pragma once
+
+#include "codegen/cpu/Target.h"
+#include "compiler/Compiler.h"
+#include "compiler/StateLayout.h"
+#include "compiler/frontends/pt2/Importer.h"
+
+namespace nnc {
+
+/// A model on its way through the stages.
+struct Compilation {
+  CompileOptions options;
+  cpu::Target target;
+  std::unique_ptr<mlir::MLIRContext> context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::vector<pt2::ImportedModel> sources; ///< keep weights and archives alive
+  StateLayout layout;
+  llvm::SmallVector<char, 0> object;
+  std::vector<std::string> diagnostics; ///< errors that passes reported, with their place
+};
+
+/// Runs the stages up to and including `last`. On an error, its text has one line a finding.
+llvm::Error runStages(Compilation &compilation, Stage last);
+
+} // namespace nnc

@@ -1,0 +1,86 @@
+#include "compiler/transforms/FormKernels.h"
+#include "compiler/transforms/Fusion.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+
+namespace nnc {
+
+static StringRef layerOf(Location location) {
+  if (auto name = dyn_cast<NameLoc>(location))
+    return name.getName();
+  if (auto fused = dyn_cast<FusedLoc>(location))
+    for (Location part : fused.getLocations())
+      if (StringRef found = layerOf(part); !found.empty())
+        return found;
+  if (auto call = dyn_cast<CallSiteLoc>(location))
+    return layerOf(call.getCallee());
+  return {};
+}
+
+std::string layerName(Operation *op) {
+  StringRef layer = layerOf(op->getLoc());
+  StringRef mnemonic = op->getName().stripDialect();
+  if (auto map = dyn_cast<nn::MapOp>(op))
+    if (map.getFn())
+      mnemonic = *map.getFn();
+  return layer.empty() ? mnemonic.str() : (layer + "/" + mnemonic).str();
+}
+
+nn::KernelOp createKernel(OpBuilder &builder, ArrayRef<Operation *> group, nn::Family family) {
+  llvm::SetVector<Value> inputs;
+  SmallVector<Value> outputs;
+  llvm::SmallPtrSet<Operation *, 8> members(group.begin(), group.end());
+  for (Operation *op : group) {
+    for (Value operand : op->getOperands())
+      if (!operand.getDefiningOp() || !members.contains(operand.getDefiningOp()))
+        inputs.insert(operand);
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(user); }))
+        outputs.push_back(result);
+  }
+  // The name is that of the op that does the work: the first structured one.
+  Operation *anchor = group.back();
+  for (Operation *op : llvm::reverse(group))
+    if (!isa<nn::MapOp>(op))
+      anchor = op;
+  auto kernel = nn::KernelOp::create(builder, anchor->getLoc(), ValueRange(outputs).getTypes(),
+                                     inputs.getArrayRef(), family, layerName(anchor));
+  Block &body = kernel.getBody().emplaceBlock();
+  IRMapping mapping;
+  for (Value input : inputs)
+    mapping.map(input, body.addArgument(input.getType(), input.getLoc()));
+  OpBuilder inside = OpBuilder::atBlockEnd(&body);
+  for (Operation *op : group)
+    inside.clone(*op, mapping);
+  SmallVector<Value> yielded;
+  for (Value output : outputs)
+    yielded.push_back(mapping.lookup(output));
+  nn::YieldOp::create(inside, kernel.getLoc(), yielded);
+  for (auto [output, result] : llvm::zip(outputs, kernel.getOutputs()))
+    output.replaceUsesWithIf(result, [&](OpOperand &use) { return !members.contains(use.getOwner()); });
+  for (Operation *op : llvm::reverse(group))
+    op->erase();
+  return kernel;
+}
+
+void formKernels(func::FuncOp function, int optimization) {
+  OpBuilder builder(function.getContext());
+  if (optimization > 0) {
+    fuseKernels(function);
+    return;
+  }
+  for (Operation &op : llvm::make_early_inc_range(function.front().without_terminator())) {
+    if (isa<nn::ReshapeOp>(op))
+      continue;
+    if (op.use_empty()) {
+      op.erase();
+      continue;
+    }
+    builder.setInsertionPoint(&op);
+    createKernel(builder, &op, nn::Family::naive);
+  }
+}
+
+} // namespace nnc

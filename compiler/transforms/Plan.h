@@ -1,0 +1,21 @@
+// Stage PLAN: tensors become memrefs. Every value gets its place - an input, an
+// output, the state, or a slot of the arena - as a function of the symbols.
+//
+// The planned function takes inputs, outputs, state, the arena (memref<?xi8>)
+// and the symbols (index); kernels take inputs then destinations, and have
+// no results. New state is written over the old in place: its kernel is moved
+// behind every reader of the old value.
+#pragma once
+
+#include "dialects/nn/Kernel/KernelMemory.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Support/LLVM.h"
+
+namespace nnc {
+
+/// Replaces `function` by its planned form and adds @NAME.arena_bytes(symbols...,
+/// workers) -> index. `memory` is asked for each nn.kernel.
+mlir::LogicalResult planFunction(mlir::func::FuncOp function,
+                                 llvm::function_ref<nn::KernelMemory(mlir::Operation *kernel)> memory);
+
+} // namespace nnc
