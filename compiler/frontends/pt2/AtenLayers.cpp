@@ -1,0 +1,223 @@
+// Products, convolutions, pooling, normalisation and dropout.
+#include "compiler/frontends/pt2/Aten.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::pt2;
+
+//===-- products --------------------------------------------------------------------===//
+
+static Results linear(Call &call) {
+  return {call.builder.linear(call.tensor("input"), call.tensor("weight"),
+                              call.optionalTensor("bias"))};
+}
+
+/// mm, bmm, matmul: the second operand is `mat2` or `other`.
+static Results matmul(Call &call) {
+  Value a = call.self();
+  Value b = call.tensor(call.given("mat2") ? "mat2" : "other");
+  return {a && b ? call.builder.matmul(a, b) : Value()};
+}
+
+static Results addmm(Call &call) {
+  Value input = call.tensor("self"), a = call.tensor("mat1"), b = call.tensor("mat2");
+  if (!input || !a || !b)
+    return {Value()};
+  return {call.builder.addmm(input, a, b, call.number("beta", 1), call.number("alpha", 1))};
+}
+
+//===-- convolution -----------------------------------------------------------------===//
+
+/// Spatial axes: those of the weight [K, C / groups, kernel...].
+static size_t spatialRank(Value weight) { return weight ? nn::rankOf(weight) - 2 : 1; }
+
+static Results conv(Call &call) {
+  Value x = call.tensor("input"), weight = call.tensor("weight");
+  Value bias = call.optionalTensor("bias");
+  size_t rank = spatialRank(weight);
+  SmallVector<int64_t> padding = call.spatial("padding", rank, 0);
+  return {call.builder.conv(x, weight, bias, call.spatial("stride", rank, 1), padding, padding,
+                            call.spatial("dilation", rank, 1), call.integer("groups", 1))};
+}
+
+/// padding='same' with an odd total puts the larger half after the data.
+static Results convNamedPadding(Call &call) {
+  Value x = call.tensor("input"), weight = call.tensor("weight");
+  Value bias = call.optionalTensor("bias");
+  if (!weight)
+    return {Value()};
+  size_t rank = spatialRank(weight);
+  SmallVector<int64_t> low(rank, 0), high(rank, 0), dilation = call.spatial("dilation", rank, 1);
+  if (call.text("padding", "valid") == "same")
+    for (size_t axis = 0; axis < rank; ++axis) {
+      int64_t total = dilation[axis] * (nn::constantSize(nn::dimsOf(weight)[axis + 2]).value_or(1) - 1);
+      low[axis] = total / 2;
+      high[axis] = total - total / 2;
+    }
+  return {call.builder.conv(x, weight, bias, call.spatial("stride", rank, 1), low, high, dilation,
+                            call.integer("groups", 1))};
+}
+
+static Results convTranspose(Call &call) {
+  Value x = call.tensor("input"), weight = call.tensor("weight");
+  Value bias = call.optionalTensor("bias");
+  size_t rank = spatialRank(weight);
+  return {call.builder.convTranspose(x, weight, bias, call.spatial("stride", rank, 1),
+                                     call.spatial("padding", rank, 0),
+                                     call.spatial("output_padding", rank, 0),
+                                     call.integer("groups", 1), call.spatial("dilation", rank, 1))};
+}
+
+static Results convolution(Call &call) {
+  return call.flag("transposed", false) ? convTranspose(call) : conv(call);
+}
+
+//===-- pooling ---------------------------------------------------------------------===//
+
+namespace {
+/// The windows of a pooling; no stride given: the kernel's size.
+struct Windows {
+  SmallVector<int64_t> kernel, stride, padding, dilation;
+  Windows(Call &call, size_t rank)
+      : kernel(call.spatial("kernel_size", rank)), stride(call.integers("stride")),
+        padding(call.spatial("padding", rank, 0)), dilation(call.spatial("dilation", rank, 1)) {
+    stride = stride.empty() ? kernel : call.spatial("stride", rank);
+  }
+};
+} // namespace
+
+template <size_t rank> static Results maxPool(Call &call) {
+  Windows w(call, rank);
+  return {call.builder.maxPool(call.self(), w.kernel, w.stride, w.padding, w.dilation,
+                               call.flag("ceil_mode", false))};
+}
+
+template <size_t rank> static Results maxPoolWithIndices(Call &call) {
+  Windows w(call, rank);
+  auto [y, indices] = call.builder.maxPoolWithIndices(
+      call.self(), w.kernel, w.stride, w.padding, w.dilation, call.flag("ceil_mode", false));
+  return {y, indices};
+}
+
+template <size_t rank> static Results avgPool(Call &call) {
+  Windows w(call, rank);
+  std::optional<int64_t> divisor;
+  if (call.given("divisor_override"))
+    divisor = call.integer("divisor_override");
+  return {call.builder.avgPool(call.self(), w.kernel, w.stride, w.padding,
+                               call.flag("ceil_mode", false), call.flag("count_include_pad", true),
+                               divisor)};
+}
+
+template <size_t rank> static Results adaptiveAvgPool(Call &call) {
+  return {call.builder.adaptiveAvgPool(call.self(), call.spatial("output_size", rank))};
+}
+
+//===-- normalisation ---------------------------------------------------------------===//
+
+static Results batchNorm(Call &call) {
+  Value x = call.tensor("input"), weight = call.optionalTensor("weight"),
+        bias = call.optionalTensor("bias"), mean = call.optionalTensor("running_mean"),
+        variance = call.optionalTensor("running_var");
+  bool training = call.training("training");
+  if (call.hasFailed())
+    return {Value()};
+  if (training && mean && (!isa<BlockArgument>(mean) || !isa<BlockArgument>(variance)))
+    call.reject("running_mean", "must be a buffer of the module");
+  if (call.hasFailed())
+    return {Value()};
+  Value y = call.builder.batchNorm(x, weight, bias, mean, variance, training,
+                                   call.number("momentum", 0.1), call.number("eps", 1e-5));
+  if (training && mean)
+    for (llvm::StringRef state : {"running_mean", "running_var"})
+      call.distrust(state, "an earlier batch norm of this forward pass has updated it");
+  return {y};
+}
+
+static Results layerNorm(Call &call) {
+  return {call.builder.layerNorm(call.tensor("input"), call.integers("normalized_shape").size(),
+                                 call.optionalTensor("weight"), call.optionalTensor("bias"),
+                                 call.number("eps", 1e-5))};
+}
+
+/// Normalises groups of channels of x [N, C, ...]: a layer norm of [N, groups, rest],
+/// then weight and bias by channel.
+static Value normalizeGroups(Call &call, AffineExpr groups) {
+  FunctionBuilder &builder = call.builder;
+  Value x = call.tensor("input"), weight = call.optionalTensor("weight"),
+        bias = call.optionalTensor("bias");
+  if (!x)
+    return {};
+  nn::Dims dims = nn::dimsOf(x), line(dims.size(), builder.size(1));
+  AffineExpr rest = nn::product(builder.context(), ArrayRef(dims).drop_front(1)).floorDiv(groups);
+  Value grouped = builder.view(x, {dims[0], groups, nn::simplify(rest)});
+  Value y = builder.view(builder.layerNorm(grouped, 1, {}, {}, call.number("eps", 1e-5)), dims);
+  line[1] = dims[1];
+  if (y && weight)
+    y = builder.mul(y, builder.view(weight, line));
+  return y && bias ? builder.add(y, builder.view(bias, line)) : y;
+}
+
+static Results groupNorm(Call &call) {
+  return {normalizeGroups(call, call.builder.size(call.integer("num_groups")))};
+}
+
+static Results instanceNorm(Call &call) {
+  if (call.given("running_mean"))
+    call.reject("running_mean", "is not supported: instance norm that tracks statistics");
+  nn::Dims dims = call.selfDims();
+  return {dims.size() < 2 || call.hasFailed() ? Value() : normalizeGroups(call, dims[1])};
+}
+
+//===-- dropout ---------------------------------------------------------------------===//
+
+/// Without training, at::dropout returns its argument itself.
+static Results dropout(Call &call) {
+  if (!call.training("train"))
+    return {View::identity()};
+  return {call.builder.dropout(call.self(), call.number("p"), true)};
+}
+
+static Results featureDropout(Call &call) {
+  if (!call.training("train"))
+    return {View::identity()};
+  return {call.builder.featureDropout(call.self(), call.number("p"), true)};
+}
+
+static constexpr AtenOp layers[] = {
+    {"linear", linear},
+    {"mm", matmul},
+    {"bmm", matmul},
+    {"matmul", matmul},
+    {"addmm", addmm},
+    {"conv1d", conv},
+    {"conv2d", conv},
+    {"conv3d", conv},
+    {"conv1d.padding", convNamedPadding},
+    {"conv2d.padding", convNamedPadding},
+    {"conv3d.padding", convNamedPadding},
+    {"conv_transpose1d", convTranspose},
+    {"conv_transpose2d.input", convTranspose},
+    {"conv_transpose3d.input", convTranspose},
+    {"convolution", convolution},
+    {"max_pool1d", maxPool<1>},
+    {"max_pool2d", maxPool<2>},
+    {"max_pool3d", maxPool<3>},
+    {"max_pool1d_with_indices", maxPoolWithIndices<1>},
+    {"max_pool2d_with_indices", maxPoolWithIndices<2>},
+    {"max_pool3d_with_indices", maxPoolWithIndices<3>},
+    {"avg_pool1d", avgPool<1>},
+    {"avg_pool2d", avgPool<2>},
+    {"avg_pool3d", avgPool<3>},
+    {"adaptive_avg_pool1d", adaptiveAvgPool<1>},
+    {"adaptive_avg_pool2d", adaptiveAvgPool<2>},
+    {"adaptive_avg_pool3d", adaptiveAvgPool<3>},
+    {"batch_norm", batchNorm},
+    {"layer_norm", layerNorm},
+    {"group_norm", groupNorm},
+    {"instance_norm", instanceNorm},
+    {"dropout", dropout},
+    {"feature_dropout", featureDropout},
+};
+
+llvm::ArrayRef<AtenOp> nnc::pt2::atenLayers() { return layers; }

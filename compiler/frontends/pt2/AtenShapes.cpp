@@ -1,0 +1,84 @@
+// Tensors put together from others, and tensors made from nothing.
+#include "compiler/frontends/pt2/Aten.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::pt2;
+
+static Results cat(Call &call) {
+  return {call.builder.cat(call.tensorList("tensors"), call.integer("dim", 0))};
+}
+
+static Results stack(Call &call) {
+  return {call.builder.stack(call.tensorList("tensors"), call.integer("dim", 0))};
+}
+
+static Results pad(Call &call) {
+  if (call.text("mode", "constant") != "constant")
+    call.reject("mode", "other than constant is not supported");
+  return {call.builder.constantPad(call.self(), call.integers("pad"), call.number("value", 0))};
+}
+
+/// repeat [r0, r1] of [a, b]: [1, a, 1, b] -> [r0, a, r1, b] -> [r0 * a, r1 * b].
+static Results repeat(Call &call) {
+  SmallVector<int64_t> repeats = call.integers("repeats");
+  nn::Dims in = call.selfDims(), line, wide;
+  in.insert(in.begin(), repeats.size() - std::min(repeats.size(), in.size()),
+            call.builder.size(1));
+  for (auto [count, dim] : llvm::zip(repeats, in)) {
+    line.append({call.builder.size(1), dim});
+    wide.append({call.builder.size(count), dim});
+  }
+  Value lined = call.builder.view(call.self(), line);
+  return {call.builder.view(call.builder.expand(lined, wide), call.outputDims())};
+}
+
+static Results clone(Call &call) { return {call.self()}; }
+
+static Results constant(Call &call, double value) {
+  return {call.builder.full(call.outputDims(), call.outputType(), value)};
+}
+static Results zeros(Call &call) { return constant(call, 0); }
+static Results ones(Call &call) { return constant(call, 1); }
+static Results full(Call &call) { return constant(call, call.number("fill_value")); }
+static Results scalarTensor(Call &call) { return constant(call, call.number("s")); }
+
+static Results arange(Call &call) {
+  double start = call.number("start", 0), step = call.number("step", 1);
+  Type type = call.outputType();
+  Value index = call.builder.iota(call.outputDims(), 0, type);
+  if (start == 0 && step == 1)
+    return {index};
+  Expr value = Expr::input(0) * Expr::constant(step) + Expr::constant(start);
+  return {call.builder.map(value, {index}, type)};
+}
+
+static constexpr AtenOp shapes[] = {
+    {"cat", cat},
+    {"concat", cat},
+    {"stack", stack},
+    {"constant_pad_nd", pad},
+    {"pad", pad},
+    {"repeat", repeat},
+    {"clone", clone},
+    {"lift_fresh_copy", clone},
+    {"zeros", zeros},
+    {"zeros_like", zeros},
+    {"new_zeros", zeros},
+    // What an empty tensor holds is not defined: zeros are as good as anything.
+    {"empty.memory_format", zeros},
+    {"empty_like", zeros},
+    {"new_empty", zeros},
+    {"ones", ones},
+    {"ones_like", ones},
+    {"new_ones", ones},
+    {"full", full},
+    {"full_like", full},
+    {"new_full", full},
+    {"scalar_tensor", scalarTensor},
+    {"arange", arange},
+    {"arange.start", arange},
+    {"arange.start_step", arange},
+};
+
+llvm::ArrayRef<AtenOp> nnc::pt2::atenShapes() { return shapes; }

@@ -1,0 +1,327 @@
+// Operators whose result shares memory with their first argument, each as what it
+// reads of its base and how a write goes back into it.
+#include "compiler/frontends/pt2/Aten.h"
+
+using namespace mlir;
+using namespace nnc;
+using namespace nnc::pt2;
+
+//===-- shapes ------------------------------------------------------------------===//
+
+static View reshapeView(Call &call) {
+  FunctionBuilder *builder = &call.builder;
+  nn::Dims in = call.selfDims(), out = call.outputDims();
+  return {[=](Value base) { return builder->view(base, out); },
+          [=](Value, Value view) { return builder->view(view, in); }};
+}
+
+/// Row-major strides, as far as the sizes can be compared.
+static bool isContiguous(ArrayRef<AffineExpr> dims, ArrayRef<AffineExpr> strides) {
+  if (dims.size() != strides.size() || dims.empty())
+    return dims.size() == strides.size();
+  AffineExpr expected = getAffineConstantExpr(1, dims.front().getContext());
+  for (size_t axis = dims.size(); axis-- > 0;) {
+    if (!nn::isOne(dims[axis]) && !nn::sameSize(strides[axis], expected))
+      return false;
+    expected = nn::simplify(expected * dims[axis]);
+  }
+  return true;
+}
+
+static std::optional<SmallVector<int64_t>> constants(ArrayRef<AffineExpr> dims) {
+  SmallVector<int64_t> values;
+  for (AffineExpr dim : dims) {
+    std::optional<int64_t> value = nn::constantSize(dim);
+    if (!value)
+      return std::nullopt;
+    values.push_back(*value);
+  }
+  return values;
+}
+
+/// Whether strides exist that make `out` a view of a tensor of those sizes and
+/// strides: axes that lie one after the other in memory form blocks, and each
+/// block must be split by whole output axes (at::detail::computeStride).
+static bool canBeView(ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides, ArrayRef<int64_t> out) {
+  int64_t block = 1, covered = 1;
+  size_t axis = out.size();
+  for (size_t d = sizes.size(); d-- > 0;) {
+    block *= sizes[d];
+    bool ends = d == 0 || (sizes[d - 1] != 1 && strides[d - 1] != strides[d] * sizes[d]);
+    if (!ends)
+      continue;
+    while (axis > 0 && (covered < block || out[axis - 1] == 1))
+      covered *= out[--axis];
+    if (covered != block)
+      return false;
+    block = covered = 1;
+  }
+  return axis == 0;
+}
+
+/// reshape and flatten: a view where strides allow it, a copy elsewhere.
+static Results reshape(Call &call) {
+  nn::Dims in = call.selfDims(), strides = call.selfStrides(), out = call.outputDims();
+  if (isContiguous(in, strides))
+    return {reshapeView(call)};
+  Value copy = call.builder.view(call.self(), out);
+  auto sizes = constants(in), steps = constants(strides), sizesOut = constants(out);
+  if (!sizes || !steps || !sizesOut)
+    return {Result(copy, /*maybeView=*/true)};
+  if (canBeView(*sizes, *steps, *sizesOut))
+    return {reshapeView(call)};
+  return {copy};
+}
+
+static Results view(Call &call) { return {reshapeView(call)}; }
+
+static Results identity(Call &) { return {View::identity()}; }
+
+/// contiguous(): itself or, with other strides, a copy.
+static Results contiguous(Call &call) {
+  nn::Dims in = call.selfDims(), strides = call.selfStrides();
+  bool rowMajor = !call.given("memory_format") || call.integer("memory_format") == 1;
+  if (rowMajor && isContiguous(in, strides))
+    return {View::identity()};
+  bool known = rowMajor && constants(in) && constants(strides);
+  return {Result(call.self(), /*maybeView=*/!known)};
+}
+
+/// A copy, or where nothing changes the tensor itself.
+static Results to(Call &call) {
+  Value self = call.self();
+  if (!self)
+    return {Value()};
+  Type type = call.outputType();
+  bool copies = call.flag("copy", false);
+  if (nn::elementTypeOf(self) == type && !copies)
+    return {View::identity()};
+  return {call.builder.toType(self, type)};
+}
+
+/// No gradient flows back through detach: its derivative is stated to be zero.
+static Results detach(Call &call) {
+  if (!isa<FloatType>(call.outputType()))
+    return {View::identity()};
+  FunctionBuilder *builder = &call.builder;
+  return {View{[=](Value base) { return builder->map("stated(x0, x0, 0)", {base}); },
+               [](Value, Value view) { return view; }}};
+}
+
+//===-- order of axes -------------------------------------------------------------===//
+
+static Results permuted(Call &call, ArrayRef<int64_t> permutation) {
+  FunctionBuilder *builder = &call.builder;
+  SmallVector<int64_t> order(permutation), inverse = nn::inversePermutation(permutation);
+  return {View{[=](Value base) { return builder->permute(base, order); },
+               [=](Value, Value view) { return builder->permute(view, inverse); }}};
+}
+
+static SmallVector<int64_t> axesInOrder(Call &call) {
+  return llvm::to_vector(llvm::seq<int64_t>(0, call.selfDims().size()));
+}
+
+static Results permute(Call &call) {
+  SmallVector<int64_t> order = call.axes("dims"), sorted = order;
+  llvm::sort(sorted);
+  if (sorted != axesInOrder(call)) {
+    call.reject("dims", "must name each axis once");
+    return {Value()};
+  }
+  return permuted(call, order);
+}
+
+static Results transpose(Call &call) {
+  SmallVector<int64_t> order = axesInOrder(call), a = call.axes("dim0"), b = call.axes("dim1");
+  if (!order.empty() && a.size() == 1 && b.size() == 1)
+    std::swap(order[a[0]], order[b[0]]);
+  return permuted(call, order);
+}
+
+/// t(), T, mT: the order of the last two axes, or of all, turned round.
+static Results reversed(Call &call) {
+  SmallVector<int64_t> order = axesInOrder(call);
+  std::reverse(order.begin(), order.end());
+  return permuted(call, order);
+}
+
+static Results matrixTranspose(Call &call) {
+  SmallVector<int64_t> order = axesInOrder(call);
+  if (order.size() >= 2)
+    std::swap(order.end()[-1], order.end()[-2]);
+  return permuted(call, order);
+}
+
+static Results moveAxis(Call &call) {
+  SmallVector<int64_t> from = call.axes("source"), to = call.axes("destination");
+  SmallVector<int64_t> order(axesInOrder(call).size(), -1);
+  for (auto [source, destination] : llvm::zip(from, to))
+    order[destination] = source;
+  size_t next = 0;
+  for (int64_t axis : axesInOrder(call)) {
+    if (llvm::is_contained(from, axis))
+      continue;
+    while (order[next] != -1)
+      ++next;
+    order[next] = axis;
+  }
+  return permuted(call, order);
+}
+
+static Results expand(Call &call) {
+  FunctionBuilder *builder = &call.builder;
+  nn::Dims out = call.outputDims();
+  if (nn::sameSizes(call.selfDims(), out))
+    return {View::identity()};
+  return {View{[=](Value base) { return builder->expand(base, out); }, nullptr}};
+}
+
+//===-- parts -----------------------------------------------------------------------===//
+
+/// Elements start, start + step, ... along an axis; `part` are the result's sizes.
+static View sliceView(Call &call, int64_t axis, int64_t start, int64_t step,
+                      ArrayRef<AffineExpr> part) {
+  FunctionBuilder *builder = &call.builder;
+  nn::Dims whole = call.selfDims(), out(part);
+  if (nn::sameSizes(whole, out))
+    return View::identity();
+  SmallVector<int64_t> starts(whole.size(), 0), steps(whole.size(), 1);
+  starts[axis] = start;
+  steps[axis] = step;
+  auto read = [=](Value base) { return builder->slice(base, starts, out, steps); };
+  auto write = [=](Value base, Value view) -> Value {
+    std::optional<int64_t> size = nn::constantSize(out[axis]);
+    if (!size || !nn::constantSize(whole[axis]))
+      return builder->error("a change in place of a slice along a symbolic axis is not supported");
+    if (*size == 0)
+      return base;
+    return builder->sliceScatter(base, view, axis, start, start + (*size - 1) * step + 1, step);
+  };
+  return {read, write};
+}
+
+/// The axis of argument `dim`, 0 if there is none to name.
+static int64_t axisOf(Call &call, llvm::StringRef name = "dim") {
+  SmallVector<int64_t> axes = call.axes(name);
+  return axes.empty() ? 0 : axes.front();
+}
+
+/// Counts from the end if negative; a symbolic size has no end to count from.
+static int64_t position(Call &call, llvm::StringRef name, int64_t axis, int64_t value) {
+  if (value >= 0)
+    return value;
+  if (std::optional<int64_t> size = nn::constantSize(call.selfDims()[axis]))
+    return std::max<int64_t>(0, value + *size);
+  call.reject(name, "counts from the end of a symbolic axis, which is not supported");
+  return 0;
+}
+
+static Results slice(Call &call) {
+  int64_t axis = axisOf(call);
+  if (call.selfDims().empty()) {
+    call.reject("self", "has no axis");
+    return {Value()};
+  }
+  int64_t start = position(call, "start", axis, call.integer("start", 0));
+  if (std::optional<int64_t> size = nn::constantSize(call.selfDims()[axis]))
+    start = std::min(start, *size);
+  return {sliceView(call, axis, start, call.integer("step", 1), call.outputDims())};
+}
+
+static Results narrow(Call &call) {
+  int64_t axis = axisOf(call);
+  int64_t start = position(call, "start", axis, call.integer("start"));
+  return {sliceView(call, axis, start, 1, call.outputDims())};
+}
+
+static View selectView(Call &call, int64_t axis, int64_t index) {
+  FunctionBuilder *builder = &call.builder;
+  bool symbolic = !nn::constantSize(call.selfDims()[axis]);
+  return {[=](Value base) { return builder->select(base, axis, index); },
+          [=](Value base, Value view) -> Value {
+            if (symbolic)
+              return builder->error(
+                  "a change in place of one element along a symbolic axis is not supported");
+            return builder->selectScatter(base, view, axis, index);
+          }};
+}
+
+static Results select(Call &call) {
+  int64_t axis = axisOf(call);
+  return {selectView(call, axis, position(call, "index", axis, call.integer("index")))};
+}
+
+static Results unbind(Call &call) {
+  int64_t axis = axisOf(call);
+  Results results;
+  for (unsigned index = 0; index < call.outputCount(); ++index)
+    results.push_back(selectView(call, axis, index));
+  return results;
+}
+
+/// chunk and split: the file says how large each part is.
+static Results split(Call &call) {
+  int64_t axis = axisOf(call), start = 0;
+  Results results;
+  for (unsigned index = 0; index < call.outputCount(); ++index) {
+    nn::Dims part = call.outputDims(index);
+    results.push_back(sliceView(call, axis, start, 1, part));
+    std::optional<int64_t> size = nn::constantSize(part[axis]);
+    if (!size && call.outputCount() > 1)
+      call.reject("dim", "names a symbolic axis, along which no split is supported");
+    start += size.value_or(0);
+  }
+  return results;
+}
+
+static constexpr AtenOp views[] = {
+    {"view", view},
+    {"_unsafe_view", view},
+    {"view_as", view},
+    {"unflatten.int", view},
+    {"squeeze", view},
+    {"squeeze.dim", view},
+    {"squeeze.dims", view},
+    {"unsqueeze", view},
+    {"reshape", reshape},
+    {"reshape_as", reshape},
+    {"flatten.using_ints", reshape},
+    {"ravel", reshape},
+    {"alias", identity},
+    {"contiguous", contiguous},
+    {"to.dtype", to},
+    {"to.dtype_layout", to},
+    {"to.device", to},
+    {"to.other", to},
+    {"type_as", to},
+    {"detach", detach},
+    {"permute", permute},
+    {"transpose.int", transpose},
+    {"swapaxes", transpose},
+    {"swapdims", transpose},
+    {"t", reversed},
+    {"numpy_T", reversed},
+    {"mT", matrixTranspose},
+    {"movedim.int", moveAxis},
+    {"movedim.intlist", moveAxis},
+    {"expand", expand},
+    {"expand_as", expand},
+    {"broadcast_to", expand},
+    {"slice.Tensor", slice},
+    {"narrow", narrow},
+    {"select.int", select},
+    {"unbind.int", unbind},
+    {"chunk", split},
+    {"split.Tensor", split},
+    {"split.sizes", split},
+    {"split_with_sizes", split},
+    // In place they change how the tensor is seen, not what it holds.
+    {"squeeze_", view},
+    {"squeeze_.dim", view},
+    {"unsqueeze_", view},
+    {"t_", reversed},
+    {"transpose_", transpose},
+    {"detach_", detach},
+};
+
+llvm::ArrayRef<AtenOp> nnc::pt2::atenViews() { return views; }
