@@ -22,6 +22,7 @@
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -68,6 +69,9 @@ void buildPipeline(OpPassManager &manager) {
   functions.addPass(createCSEPass());
   functions.addPass(createLoopInvariantCodeMotionPass());
 
+  // Reductions of several dimensions become sums of rows, then one reduction each.
+  functions.addPass(vector::createLowerVectorMultiReductionPass(
+      vector::VectorMultiReductionLowering::InnerReduction));
   // Transfers of more than one dimension unroll into 1-D ones, without allocas.
   VectorTransferToSCFOptions transfers;
   transfers.enableFullUnroll().enableLowerTensors(false).setTargetRank(1);
@@ -79,6 +83,8 @@ void buildPipeline(OpPassManager &manager) {
   // Contractions, transposes, masks, gathers, transfers, multi-reductions.
   ConvertVectorToLLVMPassOptions vectors;
   vectors.reassociateFPReductions = true;
+  vectors.vectorTransposeLowering = vector::VectorTransposeLowering::Shuffle16x16;
+  vectors.vectorContractLowering = vector::VectorContractLowering::OuterProduct;
   functions.addPass(createConvertVectorToLLVMPass(vectors));
 
   manager.addPass(std::make_unique<FinishLowering>());
@@ -98,7 +104,20 @@ void registerLoweringDialects(DialectRegistry &registry) {
 LogicalResult lowerToLLVM(ModuleOp module) {
   PassManager manager(module->getName());
   buildPipeline(manager);
-  return manager.run(module);
+  if (failed(manager.run(module)))
+    return failure();
+  // A partial conversion passes over what it does not know; the casts it leaves
+  // around such an operation say nothing to a reader.
+  Operation *left = nullptr;
+  module.walk([&](Operation *op) {
+    if (isa<ModuleOp>(op) || isa<LLVM::LLVMDialect>(op->getDialect()))
+      return;
+    if (!left || isa<UnrealizedConversionCastOp>(left))
+      left = op;
+  });
+  if (left)
+    return left->emitOpError("has no lowering to LLVM: it has to be expanded before");
+  return success();
 }
 
 void registerLoweringPipeline() {

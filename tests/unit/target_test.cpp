@@ -136,6 +136,37 @@ TEST_F(CpuTarget, ReducesVectorsAsTreesWithoutSerialAdds) {
   EXPECT_NE(text->find("reassoc float @llvm.vector.reduce.fadd"), std::string::npos) << *text;
 }
 
+TEST_F(CpuTarget, NamesAnOperationThatNothingLowers) {
+  auto module = parse("func.func @f(%x: f32) -> f32 { %y = math.erf %x : f32  return %y : f32 }");
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+    message += diagnostic.str();
+    return mlir::success();
+  });
+  EXPECT_TRUE(failed(cpu::lowerToLLVM(*module)));
+  EXPECT_NE(message.find("'math.erf' op has no lowering to LLVM"), std::string::npos)
+      << message;
+}
+
+TEST_F(CpuTarget, SumsRowsBeforeItReducesThem) {
+  auto module = compile(R"(
+    func.func @f(%x: memref<?x?xf32>, %y: memref<?xf32>) {
+      %zero = arith.constant 0 : index
+      %pad = arith.constant 0.0 : f32
+      %rows = vector.transfer_read %x[%zero, %zero], %pad : memref<?x?xf32>, vector<3x4xf32>
+      %columns = vector.transpose %rows, [1, 0] : vector<3x4xf32> to vector<4x3xf32>
+      %start = arith.constant dense<0.5> : vector<4xf32>
+      %sums = vector.multi_reduction <add>, %columns, %start [1] : vector<4x3xf32> to vector<4xf32>
+      vector.transfer_write %sums, %y[%zero] : vector<4xf32>, memref<?xf32>
+      return
+    })");
+  ASSERT_TRUE(module);
+  float x[] = {1, 2, 3, 10, 20, 30}, y[] = {-1, -1, -1, -1};
+  module->lookup<void(float *, float *, int64_t, int64_t, int64_t, int64_t, int64_t, float *,
+                      float *, int64_t, int64_t, int64_t)>("f")(x, x, 0, 2, 3, 3, 1, y, y, 0, 4, 1);
+  EXPECT_EQ(std::vector<float>(y, y + 4), (std::vector<float>{11.5, 22.5, 33.5, 0.5}));
+}
+
 TEST_F(CpuTarget, EmitsTheSameBytesTwiceAndHidesSymbols) {
   const char *source = R"(
     func.func @first(%a: f32) -> f32 { %b = arith.addf %a, %a : f32  return %b : f32 }
