@@ -1,51 +1,12 @@
 #include "tools/nnc/Npz.h"
 #include "tools/nnc/Npy.h"
-#include <memory>
-#include <zip.h>
+#include "tools/nnc/Zip.h"
 
 using namespace llvm;
 
 namespace nnc::cli {
-namespace {
 
-constexpr StringRef suffix = ".npy";
-/// Deflate cannot shrink by more; a larger claim is a corrupt size field.
-constexpr uint64_t largestRatio = 1032;
-
-std::string messageOf(int code) {
-  zip_error_t error;
-  zip_error_init_with_code(&error, code);
-  std::string text = zip_error_strerror(&error);
-  zip_error_fini(&error);
-  return text;
-}
-
-struct Discard {
-  void operator()(zip_t *archive) const { zip_discard(archive); }
-  void operator()(zip_file_t *file) const { zip_fclose(file); }
-};
-
-Expected<Tensor> readMember(zip_t *archive, zip_uint64_t index, const zip_stat_t &stat, StringRef where) {
-  constexpr zip_uint64_t needed = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
-  if ((stat.valid & needed) != needed || stat.size / largestRatio > stat.comp_size + 1)
-    return createStringError(where + ": corrupt size in the archive");
-  std::unique_ptr<zip_file_t, Discard> file(zip_fopen_index(archive, index, 0));
-  if (!file)
-    return createStringError(where + ": " + zip_strerror(archive));
-  std::vector<std::byte> bytes(stat.size);
-  for (size_t done = 0; done < bytes.size();) {
-    zip_int64_t count = zip_fread(file.get(), bytes.data() + done, bytes.size() - done);
-    if (count <= 0)
-      return createStringError(where + ": " + (count < 0 ? zip_file_strerror(file.get()) : "truncated"));
-    done += count;
-  }
-  std::byte beyond; // reading to the end makes libzip compare the checksum
-  if (zip_fread(file.get(), &beyond, 1) != 0)
-    return createStringError(where + ": " + zip_file_strerror(file.get()));
-  return parseNpy(bytes, where);
-}
-
-} // namespace
+static constexpr StringRef suffix = ".npy";
 
 const Tensor *Npz::find(StringRef key) const {
   for (const auto &[name, tensor] : arrays)
@@ -62,21 +23,17 @@ std::string Npz::keys() const {
 }
 
 Expected<Npz> readNpz(StringRef path) {
-  int code = 0;
-  std::unique_ptr<zip_t, Discard> archive(zip_open(path.str().c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
-  if (!archive)
-    return createStringError(path + ": cannot read as .npz: " + messageOf(code));
+  Expected<std::vector<ZipMember>> members = readZip(path);
+  if (!members)
+    return members.takeError();
   Npz result;
-  for (zip_int64_t index = 0, count = zip_get_num_entries(archive.get(), 0); index < count; ++index) {
-    zip_stat_t stat;
-    if (zip_stat_index(archive.get(), index, 0, &stat) != 0 || !(stat.valid & ZIP_STAT_NAME))
-      return createStringError(path + ": " + zip_strerror(archive.get()));
-    StringRef key = stat.name;
+  for (const ZipMember &member : *members) {
+    StringRef key = member.name;
     if (!key.consume_back(suffix))
       return createStringError(path + ": member '" + key + "' is not a .npy array");
     if (result.find(key))
       return createStringError(path + ": member '" + key + "' occurs twice");
-    Expected<Tensor> tensor = readMember(archive.get(), index, stat, (path + ": " + key).str());
+    Expected<Tensor> tensor = parseNpy(member.bytes, (path + ": " + key).str());
     if (!tensor)
       return tensor.takeError();
     result.add(key.str(), std::move(*tensor));
@@ -85,30 +42,10 @@ Expected<Npz> readNpz(StringRef path) {
 }
 
 Error writeNpz(StringRef path, const Npz &npz) {
-  int code = 0;
-  std::unique_ptr<zip_t, Discard> archive(zip_open(path.str().c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
-  if (!archive)
-    return createStringError(path + ": cannot write: " + messageOf(code));
-  std::vector<std::vector<std::byte>> members; // libzip reads them in zip_close
-  for (const auto &[key, tensor] : npz.arrays) {
-    members.push_back(formatNpy(tensor));
-    const std::vector<std::byte> &bytes = members.back();
-    zip_source_t *source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
-    zip_int64_t index =
-        source ? zip_file_add(archive.get(), (key + suffix).str().c_str(), source, ZIP_FL_ENC_UTF_8) : -1;
-    if (index < 0) {
-      zip_source_free(source);
-      return createStringError(path + ": cannot write '" + key + "': " + zip_strerror(archive.get()));
-    }
-    constexpr zip_uint16_t firstOf1980 = 0x21; // the earliest date a zip can state
-    zip_set_file_compression(archive.get(), index, ZIP_CM_STORE, 0);
-    zip_file_set_dostime(archive.get(), index, 0, firstOf1980, 0);
-  }
-  // zip_close writes a temporary beside the path and renames it.
-  if (zip_close(archive.get()) != 0)
-    return createStringError(path + ": cannot write: " + zip_strerror(archive.get()));
-  archive.release();
-  return Error::success();
+  std::vector<ZipMember> members;
+  for (const auto &[key, tensor] : npz.arrays)
+    members.push_back({(key + suffix).str(), formatNpy(tensor)});
+  return writeZip(path, members);
 }
 
 } // namespace nnc::cli
