@@ -8,6 +8,7 @@
 #include "compiler/autodiff/Training.h"
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/Plan.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/StringExtras.h"

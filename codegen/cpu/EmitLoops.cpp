@@ -25,9 +25,8 @@ public:
 
   LogicalResult run() {
     declareParallelFor();
-    for (func::FuncOp function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
-      if (function.isDeclaration())
-        continue;
+    SmallVector<func::FuncOp> planned(module.getOps<func::FuncOp>());
+    for (func::FuncOp function : planned) {
       if (function.getName().ends_with(".arena_bytes"))
         emitArenaBytes(function);
       else
@@ -58,11 +57,16 @@ private:
     LLVM::LLVMFuncOp::create(b, loc, "nnc_parallel_for", type);
   }
 
-  LLVM::LLVMFuncOp startFunction(StringRef name, Type result, ArrayRef<Type> arguments) {
+  func::FuncOp startFunction(StringRef name, TypeRange results, TypeRange arguments) {
     b.setInsertionPointToEnd(module.getBody());
-    auto function = LLVM::LLVMFuncOp::create(b, loc, name, LLVM::LLVMFunctionType::get(result, arguments));
-    b.setInsertionPointToStart(function.addEntryBlock(b));
+    auto function = func::FuncOp::create(b, loc, name, b.getFunctionType(arguments, results));
+    b.setInsertionPointToStart(function.addEntryBlock());
     return function;
+  }
+
+  void makeInternal(func::FuncOp function) {
+    function.setPrivate();
+    function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
   }
 
   /// A rank-1 memref over a raw pointer: the conversion to LLVM sees through it.
@@ -105,8 +109,8 @@ private:
       return slot->second;
     slot->second = "nnc_kernel_" + std::to_string(emitted.size() - 1);
     OpBuilder::InsertionGuard guard(b);
-    auto function = startFunction(slot->second, LLVM::LLVMVoidType::get(b.getContext()), {ptr(), i64(), i64()});
-    function.setLinkage(LLVM::Linkage::Internal);
+    auto function = startFunction(slot->second, {}, {ptr(), i64(), i64()});
+    makeInternal(function);
     Value args = function.getArgument(0), task = function.getArgument(1), worker = function.getArgument(2);
     KernelContext context(b, kernel, target);
     Block &body = kernel.getBody().front();
@@ -128,7 +132,7 @@ private:
     for (unsigned i = 0; i < symbolCount; ++i)
       context.symbols.push_back(toIndex(loadWord(i64(), args, position++)));
     scheduleFamily(kernel.getFamily()).emitTask(context, toIndex(task), phase);
-    LLVM::ReturnOp::create(b, loc, ValueRange{});
+    func::ReturnOp::create(b, loc);
     return slot->second;
   }
 
@@ -137,7 +141,7 @@ private:
   void emitEntry(func::FuncOp planned) {
     std::string name = planned.getName().str();
     auto kindOf = [&](unsigned i) { return planned.getArgAttrOfType<StringAttr>(i, "nn.kind").getValue(); };
-    startFunction("nnc_entry_" + name, b.getI32Type(), {ptr()});
+    startFunction("nnc_entry_" + name, b.getI32Type(), ptr());
     Value call = b.getInsertionBlock()->getArgument(0);
     Value arena = loadWord(ptr(), call, Arena), state = loadWord(ptr(), call, State);
     Value symbolTable = loadWord(ptr(), call, Symbols), inputs = loadWord(ptr(), call, Inputs), outputs = loadWord(ptr(), call, Outputs);
@@ -205,11 +209,12 @@ private:
         context.symbols = symbols;
         Value tasks = toI64(family.emitTaskCount(context, phase));
         std::string callee = kernelFunction(kernel, phase, symbols.size(), workerBytes);
-        Value address = LLVM::AddressOfOp::create(b, loc, ptr(), callee);
+        Value function = func::ConstantOp::create(b, loc, b.getFunctionType({ptr(), i64(), i64()}, {}), callee);
+        Value address = UnrealizedConversionCastOp::create(b, loc, ptr(), function).getResult(0);
         LLVM::CallOp::create(b, loc, TypeRange{}, "nnc_parallel_for", ValueRange{call, tasks, address, block});
       }
     }
-    LLVM::ReturnOp::create(b, loc, Value(LLVM::ConstantOp::create(b, loc, b.getI32Type(), b.getI32IntegerAttr(0))));
+    func::ReturnOp::create(b, loc, Value(arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0))));
     emitShapes(name, outputTypes, symbols.size());
     planned.erase();
   }
@@ -223,13 +228,13 @@ private:
       arguments.push_back(toIndex(loadWord(i64(), wrapper.getArgument(0), i)));
     arguments.push_back(toIndex(wrapper.getArgument(1)));
     Value bytes = func::CallOp::create(b, loc, function, arguments).getResult(0);
-    LLVM::ReturnOp::create(b, loc, toI64(bytes));
-    function.setPrivate();
+    func::ReturnOp::create(b, loc, toI64(bytes));
+    makeInternal(function);
   }
 
   /// `void nnc_shapes_NAME(const int64_t *symbols, int64_t *dims)`: all output sizes in order.
   void emitShapes(StringRef name, ArrayRef<Type> outputTypes, unsigned symbolCount) {
-    auto function = startFunction(("nnc_shapes_" + name).str(), LLVM::LLVMVoidType::get(b.getContext()), {ptr(), ptr()});
+    auto function = startFunction(("nnc_shapes_" + name).str(), {}, {ptr(), ptr()});
     SmallVector<Value> symbols;
     for (unsigned i = 0; i < symbolCount; ++i)
       symbols.push_back(toIndex(loadWord(i64(), function.getArgument(0), i)));
@@ -237,7 +242,7 @@ private:
     for (Type type : outputTypes)
       for (AffineExpr dim : dimsOf(type))
         LLVM::StoreOp::create(b, loc, toI64(emitSize(b, loc, dim, symbols)), word(function.getArgument(1), position++));
-    LLVM::ReturnOp::create(b, loc, ValueRange{});
+    func::ReturnOp::create(b, loc);
   }
 
   ModuleOp module;
