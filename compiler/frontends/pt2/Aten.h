@@ -6,14 +6,12 @@
 
 namespace nnc::pt2 {
 
-/// A result of an operator: a new tensor, a view of the first argument, or (a
-/// reshape of unknown strides) a value that may be either.
+/// A result of an operator: a new tensor, or a view of the first argument.
 struct Result {
   mlir::Value value;
   std::optional<View> view;
-  bool maybeView = false;
 
-  Result(mlir::Value value, bool maybeView = false) : value(value), maybeView(maybeView) {}
+  Result(mlir::Value value) : value(value) {}
   Result(View view) : view(std::move(view)) {}
 };
 using Results = llvm::SmallVector<Result, 1>;

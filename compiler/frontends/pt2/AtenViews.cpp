@@ -15,34 +15,39 @@ static View reshapeView(Call &call) {
           [=](Value, Value view) { return builder->view(view, in); }};
 }
 
-/// Row-major strides, as far as the sizes can be compared.
-static bool isContiguous(ArrayRef<AffineExpr> dims, ArrayRef<AffineExpr> strides) {
-  if (dims.size() != strides.size() || dims.empty())
-    return dims.size() == strides.size();
-  AffineExpr expected = getAffineConstantExpr(1, dims.front().getContext());
-  for (size_t axis = dims.size(); axis-- > 0;) {
-    if (!nn::isOne(dims[axis]) && !nn::sameSize(strides[axis], expected))
-      return false;
-    expected = nn::simplify(expected * dims[axis]);
-  }
-  return true;
-}
-
-static std::optional<SmallVector<int64_t>> constants(ArrayRef<AffineExpr> dims) {
+/// The sizes with a number for each symbol. Whether strides allow a view depends on
+/// how sizes are made of symbols, not on their values: primes larger than what sizes
+/// are divided by keep different products apart.
+static SmallVector<int64_t> sample(ArrayRef<AffineExpr> dims) {
+  static constexpr int64_t primes[] = {1009, 1013, 1019, 1021, 1031};
   SmallVector<int64_t> values;
   for (AffineExpr dim : dims) {
-    std::optional<int64_t> value = nn::constantSize(dim);
-    if (!value)
-      return std::nullopt;
-    values.push_back(*value);
+    SmallVector<AffineExpr> numbers;
+    for (unsigned symbol = 0; symbol < 64; ++symbol)
+      numbers.push_back(getAffineConstantExpr(primes[symbol % 5] + 2 * (symbol / 5), dim.getContext()));
+    values.push_back(nn::constantSize(nn::simplify(dim.replaceSymbols(numbers))).value_or(0));
   }
   return values;
+}
+
+/// The strides of a tensor without gaps whose axes lie in memory in `order`, outermost
+/// first.
+static bool isDense(ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides, ArrayRef<int64_t> order) {
+  int64_t expected = 1;
+  for (int64_t axis : llvm::reverse(order)) {
+    if (sizes[axis] != 1 && strides[axis] != expected)
+      return false;
+    expected *= sizes[axis];
+  }
+  return true;
 }
 
 /// Whether strides exist that make `out` a view of a tensor of those sizes and
 /// strides: axes that lie one after the other in memory form blocks, and each
 /// block must be split by whole output axes (at::detail::computeStride).
 static bool canBeView(ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides, ArrayRef<int64_t> out) {
+  if (sizes.empty())
+    return true;
   int64_t block = 1, covered = 1;
   size_t axis = out.size();
   for (size_t d = sizes.size(); d-- > 0;) {
@@ -61,16 +66,9 @@ static bool canBeView(ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides, ArrayR
 
 /// reshape and flatten: a view where strides allow it, a copy elsewhere.
 static Results reshape(Call &call) {
-  nn::Dims in = call.selfDims(), strides = call.selfStrides(), out = call.outputDims();
-  if (isContiguous(in, strides))
+  if (canBeView(sample(call.selfDims()), sample(call.selfStrides()), sample(call.outputDims())))
     return {reshapeView(call)};
-  Value copy = call.builder.view(call.self(), out);
-  auto sizes = constants(in), steps = constants(strides), sizesOut = constants(out);
-  if (!sizes || !steps || !sizesOut)
-    return {Result(copy, /*maybeView=*/true)};
-  if (canBeView(*sizes, *steps, *sizesOut))
-    return {reshapeView(call)};
-  return {copy};
+  return {call.builder.view(call.self(), call.outputDims())};
 }
 
 static Results view(Call &call) { return {reshapeView(call)}; }
@@ -79,12 +77,14 @@ static Results identity(Call &) { return {View::identity()}; }
 
 /// contiguous(): itself or, with other strides, a copy.
 static Results contiguous(Call &call) {
-  nn::Dims in = call.selfDims(), strides = call.selfStrides();
-  bool rowMajor = !call.given("memory_format") || call.integer("memory_format") == 1;
-  if (rowMajor && isContiguous(in, strides))
+  constexpr int64_t channelsLast = 2, channelsLast3d = 3; // at::MemoryFormat
+  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, call.selfDims().size()));
+  int64_t format = call.integer("memory_format", 0);
+  if ((format == channelsLast || format == channelsLast3d) && order.size() > 2)
+    std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  if (isDense(sample(call.selfDims()), sample(call.selfStrides()), order))
     return {View::identity()};
-  bool known = rowMajor && constants(in) && constants(strides);
-  return {Result(call.self(), /*maybeView=*/!known)};
+  return {call.self()};
 }
 
 /// A copy, or where nothing changes the tensor itself.

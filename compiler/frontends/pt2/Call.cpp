@@ -116,7 +116,8 @@ SmallVector<Value> Call::tensorList(StringRef name) {
 }
 
 std::optional<int64_t> Call::constantInt(const Argument &argument) const {
-  if (argument.kind == Kind::Int || argument.kind == Kind::Bool)
+  if (argument.kind == Kind::Int || argument.kind == Kind::Bool ||
+      argument.kind == Kind::MemoryFormat)
     return argument.integer;
   if (argument.kind == Kind::SymInt) {
     const SymbolicExpression &size = program.symbolicInts.at(argument.text);

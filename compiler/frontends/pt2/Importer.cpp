@@ -310,10 +310,7 @@ bool Importer::defineResults(Call &call, Results results) {
     if (!matches)
       return fail(Twine(call.node.target) + ": the shape of result " + Twine(index) +
                   " is not the one in the file");
-    if (result.maybeView)
-      tensors.defineMaybeView(valueName, call.tensorName(call.selfName()), value);
-    else
-      tensors.define(valueName, value);
+    tensors.define(valueName, value);
   }
   return true;
 }

@@ -26,13 +26,6 @@ bool TensorTable::defineView(StringRef name, StringRef base, View view) {
   return readable;
 }
 
-void TensorTable::defineMaybeView(StringRef name, StringRef base, Value value) {
-  define(name, value);
-  auto mine = at(name).storage, other = at(base).storage;
-  mine->maybeShared.push_back(other);
-  other->maybeShared.push_back(mine);
-}
-
 Value TensorTable::read(StringRef name, std::string &problem) {
   auto found = tensors.find(name.str());
   if (found == tensors.end())
@@ -54,13 +47,7 @@ Value TensorTable::read(Tensor &tensor) {
 }
 
 bool TensorTable::write(StringRef name, Value value, std::string &problem) {
-  Tensor &tensor = *tensors.at(name.str());
-  if (!write(tensor, value, problem))
-    return false;
-  for (const std::shared_ptr<Storage> &other : tensor.storage->maybeShared)
-    other->distrust = "it may share memory with a tensor that was changed in place; "
-                      "copy one of them with clone() first";
-  return true;
+  return write(*tensors.at(name.str()), value, problem);
 }
 
 bool TensorTable::write(Tensor &tensor, Value value, std::string &problem) {
@@ -87,7 +74,3 @@ void TensorTable::distrust(StringRef name, StringRef why) {
 }
 
 bool TensorTable::isMutated(StringRef name) const { return at(name).storage->version > 0; }
-
-bool TensorTable::sharesMemory(StringRef a, StringRef b) const {
-  return at(a).storage == at(b).storage;
-}

@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace nnc::pt2 {
 
@@ -30,12 +29,9 @@ public:
   void define(llvm::StringRef name, mlir::Value value);
   /// A view of another tensor; false if reading it failed (an error was reported).
   bool defineView(llvm::StringRef name, llvm::StringRef base, View view);
-  /// A tensor that torch makes as a view or as a copy depending on strides that are
-  /// not known: after a mutation of one, the other must not be read.
-  void defineMaybeView(llvm::StringRef name, llvm::StringRef base, mlir::Value value);
 
-  /// The value as of now; null if there is none. `problem` is set if the value is
-  /// not known (see defineMaybeView and distrust).
+  /// The value as of now; null if there is none. `problem` is set if it is not to be
+  /// read (see distrust).
   mlir::Value read(llvm::StringRef name, std::string &problem);
   /// A mutation; false with `problem` set if it is not possible.
   bool write(llvm::StringRef name, mlir::Value value, std::string &problem);
@@ -45,14 +41,12 @@ public:
 
   /// Whether the tensor's memory was mutated.
   bool isMutated(llvm::StringRef name) const;
-  bool sharesMemory(llvm::StringRef a, llvm::StringRef b) const;
 
 private:
   struct Storage {
     mlir::Value value;
     unsigned version = 0;
     std::string distrust;
-    std::vector<std::shared_ptr<Storage>> maybeShared;
   };
   struct Tensor {
     std::shared_ptr<Storage> storage;

@@ -90,6 +90,33 @@ class Unsupported(nn.Module):
         return torch.fft.fft(y).real
 
 
+class Counter(nn.Module):
+    """A buffer that is state although it is no part of the state_dict, and an
+    integer result of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64), persistent=False)
+        self.register_buffer("table", torch.arange(3.0), persistent=False)
+
+    def forward(self, x):
+        self.calls += 1
+        return x + self.table, self.calls.clone()
+
+
+class Reshaped(nn.Module):
+    """A reshape that shares memory, which its change in place shows, and one that
+    cannot, because the axes were swapped."""
+
+    def forward(self, x):
+        y = x.clone()
+        y.reshape(y.shape[0], -1).mul_(2)
+        z = y.transpose(1, 2)
+        rows = z.reshape(z.shape[0], -1)
+        rows.mul_(3)
+        return y, rows
+
+
 class Strided(nn.Module):
     """A parameter that is stored transposed."""
 
@@ -119,6 +146,8 @@ write("sizes", Sizes(), (torch.randn(4, 3, 6, 8),), dynamic={"x": {0: Dim.DYNAMI
 write("tied", Tied(), (torch.randn(3, 3, 8, 8), None, 3), {"target": torch.tensor([0, 1, 2])},
       dynamic={"x": {0: batch}, "mask": None, "factor": None, "target": {0: batch}}, train=True)
 write("unsupported", Unsupported(), (torch.randn(2, 4),))
+write("counter", Counter(), (torch.randn(3),))
+write("reshaped", Reshaped(), (torch.randn(4, 3, 2),), dynamic={"x": {0: batch}})
 write("strided", Strided(), (torch.randn(4, 3),))
 torch.jit.save(torch.jit.script(nn.Linear(1, 1)), folder / "torchscript.pt")
 torch.save({"weight": torch.zeros(1)}, folder / "checkpoint.pt")
