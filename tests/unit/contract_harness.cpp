@@ -213,6 +213,101 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
   return result;
 }
 
+std::unique_ptr<CompiledProduct>
+ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedule> adjust) {
+  Type element = c.isDouble ? Type(Float64Type::get(context.get()))
+                            : Type(Float32Type::get(context.get()));
+  EntryFunction entry(context.get(), element);
+  Location loc = entry.builder.getUnknownLoc();
+  int next = 0; // dynamic sizes: batch, input..., output...
+  auto extent = [&](int64_t size) {
+    Value dynamic = entry.size(next++);
+    return c.isStatic ? cpu::Extent::of(size) : cpu::Extent::of(dynamic);
+  };
+  cpu::ConvolutionProblem problem;
+  problem.direction = c.direction;
+  problem.elementType = element;
+  cpu::ConvolutionGeometry &geometry = problem.geometry;
+  geometry.batch = extent(c.batch);
+  geometry.groups = c.groups;
+  geometry.inChannels = c.inChannels;
+  geometry.outChannels = c.outChannels;
+  for (int64_t size : c.input)
+    geometry.input.push_back(extent(size));
+  for (int64_t size : c.output())
+    geometry.output.push_back(extent(size));
+  geometry.kernel.assign(c.kernel.begin(), c.kernel.end());
+  geometry.stride.assign(c.stride.begin(), c.stride.end());
+  geometry.padding.assign(c.padding.begin(), c.padding.end());
+  geometry.dilation.assign(c.dilation.begin(), c.dilation.end());
+
+  LoopEmitter outside(entry.builder, loc);
+  auto elements = [&](llvm::ArrayRef<cpu::Extent> sizes) {
+    Value count = outside.index(1);
+    for (const cpu::Extent &size : sizes)
+      count = outside.mul(count, size.isStatic() ? outside.index(size.fixed) : size.value);
+    return count;
+  };
+  Value inputPlane = elements(geometry.input), outputPlane = elements(geometry.output);
+  auto position = [](LoopEmitter &emit, Value image, Value channel, Value at, int64_t channels,
+                     Value plane) {
+    return emit.add(emit.mul(emit.add(emit.mul(image, channels), channel), plane), at);
+  };
+  auto reader = [&](Value buffer, int64_t channels, Value plane) {
+    return [=](OpBuilder &b, Location loc, VectorType type, Value image, Value channel, Value at,
+               Value active) {
+      LoopEmitter emit(b, loc);
+      return emit.load(type, buffer, position(emit, image, channel, at, channels, plane), active);
+    };
+  };
+  auto writer = [&](int64_t channels, Value plane) {
+    return [=, buffer = entry.buffer(2)](OpBuilder &b, Location loc, Value image, Value channel,
+                                         Value at, Value vector, Value active) {
+      LoopEmitter emit(b, loc);
+      emit.store(vector, buffer, position(emit, image, channel, at, channels, plane), active);
+    };
+  };
+  problem.filter = [buffer = entry.buffer(1)](OpBuilder &b, Location loc, VectorType type,
+                                              Value at, Value active) {
+    LoopEmitter emit(b, loc);
+    return emit.load(type, buffer, at, active);
+  };
+  switch (c.direction) {
+  case cpu::ConvolutionDirection::Forward:
+    problem.data = reader(entry.buffer(0), c.inChannels, inputPlane);
+    problem.store = writer(c.outChannels, outputPlane);
+    break;
+  case cpu::ConvolutionDirection::InputGradient:
+    problem.data = reader(entry.buffer(0), c.outChannels, outputPlane);
+    problem.store = writer(c.inChannels, inputPlane);
+    break;
+  case cpu::ConvolutionDirection::WeightGradient:
+    problem.data = reader(entry.buffer(0), c.inChannels, inputPlane);
+    problem.outputGradient = reader(entry.buffer(1), c.outChannels, outputPlane);
+    problem.store = writer(0, outside.index(0));
+    break;
+  }
+
+  auto result = std::make_unique<CompiledProduct>();
+  cpu::ConvolutionSchedule schedule = cpu::scheduleConvolution(problem, target);
+  if (adjust)
+    adjust(schedule);
+  result->footprint = cpu::footprint(problem, schedule);
+  result->module = finish(
+      entry, target, schedule.phases(),
+      [&](unsigned phase) {
+        return cpu::emitTaskCount(entry.builder, loc, problem, schedule, phase);
+      },
+      [&](unsigned phase, Value task) {
+        cpu::emitConvolutionTask(entry.builder, loc, problem, schedule, task, entry.buffer(3),
+                                 entry.buffer(4), phase);
+      });
+  result->entry = result->module->lookup("run");
+  reserve(result->worker, result->footprint.perWorkerBytes, CompiledProduct::guardBytes);
+  reserve(result->shared, result->footprint.sharedBytes, CompiledProduct::guardBytes);
+  return result;
+}
+
 std::unique_ptr<CompiledProduct> ProductCompiler::compileMultiplyAdds(int64_t steps) {
   Type element = Float32Type::get(context.get());
   EntryFunction entry(context.get(), element);

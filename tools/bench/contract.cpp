@@ -73,6 +73,44 @@ void benchProduct(ProductCompiler &compiler, const Report &report, const char *n
   report.line(name, 2.0 * c.batch * c.m * c.n * c.k, time, compiled->footprint.perWorkerBytes);
 }
 
+int64_t elements(const std::vector<int64_t> &sizes) {
+  int64_t count = 1;
+  for (int64_t size : sizes)
+    count *= size;
+  return count;
+}
+
+void benchConvolution(ProductCompiler &compiler, const Report &report, std::string name,
+                      ConvolutionCase c, const std::string &filter) {
+  using Direction = cpu::ConvolutionDirection;
+  int64_t x = c.batch * c.inChannels * elements(c.input);
+  int64_t w = c.outChannels * c.inChannels / c.groups * elements(c.kernel);
+  int64_t y = c.batch * c.outChannels * elements(c.output());
+  double flops = 2.0 * y * (c.inChannels / c.groups) * elements(c.kernel);
+  const std::pair<Direction, const char *> directions[] = {{Direction::Forward, " forward"},
+                                                           {Direction::InputGradient, " dx"},
+                                                           {Direction::WeightGradient, " dw"}};
+  for (auto [direction, suffix] : directions) {
+    if ((name + suffix).find(filter) == std::string::npos)
+      continue;
+    c.direction = direction;
+    auto compiled = compiler.compile(c);
+    Arrays arrays(direction == Direction::InputGradient ? y : x,
+                  direction == Direction::WeightGradient ? y : w,
+                  direction == Direction::Forward         ? y
+                  : direction == Direction::InputGradient ? x
+                                                          : w);
+    std::vector<int64_t> sizes = {c.batch};
+    sizes.insert(sizes.end(), c.input.begin(), c.input.end());
+    for (int64_t size : c.output())
+      sizes.push_back(size);
+    double time = bestSeconds([&] {
+      compiled->run(arrays.first.data(), arrays.second.data(), arrays.result.data(), sizes);
+    });
+    report.line(name + suffix, flops, time, compiled->footprint.perWorkerBytes);
+  }
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -116,5 +154,28 @@ int main(int argc, char **argv) {
   for (const auto &[name, product] : products)
     if (std::string(name).find(filter) != std::string::npos)
       benchProduct(compiler, report, name, product);
+
+  struct {
+    const char *name;
+    ConvolutionCase convolution;
+  } convolutions[] = {
+      {"LeNet conv1, batch 64", {{}, 64, 1, 1, 6, {28, 28}, {5, 5}, {1, 1}, {2, 2}, {1, 1}}},
+      {"LeNet conv2, batch 64", {{}, 64, 1, 6, 16, {14, 14}, {5, 5}, {1, 1}, {0, 0}, {1, 1}}},
+      {"LeNet conv1, batch 1", {{}, 1, 1, 1, 6, {28, 28}, {5, 5}, {1, 1}, {2, 2}, {1, 1}}},
+      {"LeNet conv2, batch 1", {{}, 1, 1, 6, 16, {14, 14}, {5, 5}, {1, 1}, {0, 0}, {1, 1}}},
+      {"7x7/2 3->64 at 224", {{}, 1, 1, 3, 64, {224, 224}, {7, 7}, {2, 2}, {3, 3}, {1, 1}}},
+      {"3x3 64 at 56", {{}, 1, 1, 64, 64, {56, 56}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}},
+      {"3x3/2 64->128 at 56", {{}, 1, 1, 64, 128, {56, 56}, {3, 3}, {2, 2}, {1, 1}, {1, 1}}},
+      {"1x1/2 64->128 at 56", {{}, 1, 1, 64, 128, {56, 56}, {1, 1}, {2, 2}, {0, 0}, {1, 1}}},
+      {"3x3 128 at 28", {{}, 1, 1, 128, 128, {28, 28}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}},
+      {"3x3 256 at 14", {{}, 1, 1, 256, 256, {14, 14}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}},
+      {"3x3 512 at 7", {{}, 1, 1, 512, 512, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}},
+      {"1x1 64->256 at 56", {{}, 1, 1, 64, 256, {56, 56}, {1, 1}, {1, 1}, {0, 0}, {1, 1}}},
+      {"1x1 1024->256 at 14", {{}, 1, 1, 1024, 256, {14, 14}, {1, 1}, {1, 1}, {0, 0}, {1, 1}}},
+      {"3x3 64 at 16, batch 8", {{}, 8, 1, 64, 64, {16, 16}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}},
+      {"3x3 512 at 2, batch 8", {{}, 8, 1, 512, 512, {2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}},
+  };
+  for (const auto &[name, convolution] : convolutions)
+    benchConvolution(compiler, report, name, convolution, filter);
   return 0;
 }

@@ -1,0 +1,70 @@
+#include "codegen/cpu/Convolution.h"
+#include "codegen/cpu/ConvolutionTask.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace nnc::cpu {
+
+GroupChannels::GroupChannels(const ConvolutionProblem &problem) {
+  const ConvolutionGeometry &geometry = problem.geometry;
+  result = geometry.outChannels / geometry.groups;
+  reduced = geometry.inChannels / geometry.groups;
+  if (problem.direction == ConvolutionDirection::InputGradient)
+    std::swap(result, reduced);
+}
+
+int64_t filterElements(const ConvolutionProblem &problem) {
+  int64_t elements =
+      problem.geometry.outChannels * problem.geometry.inChannels / problem.geometry.groups;
+  for (int64_t size : problem.geometry.kernel)
+    elements *= size;
+  return elements;
+}
+
+static bool isFilterGradient(const ConvolutionProblem &problem) {
+  return problem.direction == ConvolutionDirection::WeightGradient;
+}
+
+ContractFootprint footprint(const ConvolutionProblem &problem,
+                            const ConvolutionSchedule &schedule) {
+  Plane plane(problem, schedule.tile, schedule.lanes);
+  int64_t bytes = problem.elementType.getIntOrFloatBitWidth() / 8;
+  ContractFootprint result;
+  if (isFilterGradient(problem)) {
+    result.perWorkerBytes = FilterScratch(problem, schedule, plane).elements() * bytes;
+    if (schedule.splits > 1)
+      result.sharedBytes =
+          llvm::alignTo(schedule.splits * filterElements(problem) + schedule.lanes, 64) * bytes;
+  } else {
+    result.perWorkerBytes = DataScratch(problem, schedule, plane).elements() * bytes;
+  }
+  return result;
+}
+
+Value emitTaskCount(OpBuilder &builder, Location loc, const ConvolutionProblem &problem,
+                    const ConvolutionSchedule &schedule, unsigned phase) {
+  LoopEmitter emit(builder, loc);
+  if (phase == 1)
+    return emit.index(llvm::divideCeil(filterElements(problem), combinedElements));
+  Value count = emit.index(1);
+  for (Value size : isFilterGradient(problem) ? filterTaskGrid(emit, problem, schedule)
+                                              : dataTaskGrid(emit, problem, schedule))
+    count = emit.mul(count, size);
+  return count;
+}
+
+void emitConvolutionTask(OpBuilder &builder, Location loc, const ConvolutionProblem &problem,
+                         const ConvolutionSchedule &schedule, Value task, Value workerScratch,
+                         Value sharedScratch, unsigned phase) {
+  LoopEmitter emit(builder, loc);
+  if (phase == 1)
+    emitFilterCombineTask(emit, problem, schedule, task, sharedScratch);
+  else if (isFilterGradient(problem))
+    emitFilterTask(emit, problem, schedule, task, workerScratch, sharedScratch);
+  else
+    emitDataTask(emit, problem, schedule, task, workerScratch);
+}
+
+} // namespace nnc::cpu

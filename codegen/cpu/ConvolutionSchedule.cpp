@@ -1,0 +1,259 @@
+// The cost model of convolutions: tiles of pixels, blocks of channels, register
+// tiles. Costs are in cycles of one core, which starts about one multiply-add
+// of a vector a cycle.
+#include "codegen/cpu/ConvolutionTask.h"
+#include "codegen/cpu/Target.h"
+
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace nnc::cpu {
+
+namespace {
+
+// What a dynamic size is taken for.
+constexpr int64_t usualBatch = 16, usualWidth = 32;
+
+// Cycles of a task: some 40 us, and at most twice that where blocks are cut.
+constexpr int64_t taskCycles = 160'000;
+
+// Cycles per vector of copying into a plane, and of a result on its way out.
+constexpr double fillCost = 2.5, finishCost = 4;
+
+struct Model {
+  const ConvolutionProblem &problem;
+  const Target &target;
+  GroupChannels channels;
+  int64_t lanes, registers, elementBytes, batch;
+  int64_t places[3]; // result places per axis (of one phase)
+  bool known[3];
+
+  Model(const ConvolutionProblem &problem, const Target &target)
+      : problem(problem), target(target), channels(problem) {
+    lanes = target.lanes(problem.elementType);
+    registers = target.vectorBytes >= 64 ? 32 : 16;
+    elementBytes = problem.elementType.getIntOrFloatBitWidth() / 8;
+    batch = std::max<int64_t>(problem.geometry.batch.orElse(usualBatch), 1);
+    int64_t ones[3] = {1, 1, 1};
+    Plane plane(problem, ones, lanes);
+    for (int i = 0; i < 3; ++i) {
+      const PlaneAxis &a = plane.axis[i];
+      known[i] = a.result.isStatic();
+      places[i] = a.result.orElse(i == 2 ? usualWidth : usualWidth / 2);
+      if (a.inputGradient && known[i])
+        places[i] = (places[i] - 1 + a.padding) / a.stride - a.padding / a.stride + 1;
+      places[i] = std::max<int64_t>(places[i], 1);
+    }
+  }
+
+  int64_t slabLimit() const { return target.l2 * 2 / 5 / elementBytes; }
+
+  // ---- forward and input gradient
+
+  static double stepCost(int64_t rows, int64_t vectors) {
+    return rows && vectors ? std::max<double>(rows * vectors, 8) + 0.05 * (rows + 2 * vectors) : 0;
+  }
+
+  double tilingCost(int64_t rows, int64_t vectors, int64_t m, int64_t total) const {
+    double cost = (m / rows) * (total / vectors) * stepCost(rows, vectors);
+    // What is left of the vectors goes in tiles of powers of two, or in one.
+    cost += (m / rows) * stepCost(rows, total % vectors);
+    cost += (total / vectors) * stepCost(m % rows, vectors);
+    return cost + stepCost(m % rows, total % vectors);
+  }
+
+  double chooseRegisterTile(int64_t m, int64_t vectors, ConvolutionSchedule &schedule) const {
+    double best = -1;
+    for (int64_t wide = 1; wide <= 4; ++wide) {
+      int64_t most = (registers - wide - (wide > 1 ? 1 : 0)) / wide;
+      for (int64_t rows = 1; rows <= std::min<int64_t>(most, 28); ++rows) {
+        double cost = tilingCost(rows, wide, m, vectors);
+        if (best < 0 || cost < best) {
+          best = cost;
+          schedule.tileRows = rows;
+          schedule.tileVectors = wide;
+        }
+      }
+    }
+    return best;
+  }
+
+  /// Cycles for one image and group with this tile, register tile chosen.
+  double dataCost(ConvolutionSchedule &schedule) const {
+    Plane plane(problem, schedule.tile, lanes);
+    int64_t taps = plane.taps();
+    double tiles = 1;
+    for (int i = 0; i < 3; ++i)
+      tiles *= llvm::divideCeil(places[i], schedule.tile[i]);
+    double multiply =
+        chooseRegisterTile(channels.result, plane.vectors(), schedule) * channels.reduced * taps;
+    double rowsFilled = double(plane.elements()) / plane.axis[2].places;
+    double fill = channels.reduced * rowsFilled *
+                  (fillCost * llvm::divideCeil(plane.axis[2].places, lanes) + 3);
+    double filter = 2.0 * channels.result *
+                    llvm::divideCeil(channels.reduced * taps, lanes);
+    if (plane.axis[0].inputGradient)
+      filter = 2.0 * channels.result * channels.reduced;
+    double finish = finishCost * channels.result * plane.vectors() * plane.resultPhases();
+    return tiles * (multiply + fill + filter + finish);
+  }
+
+  ConvolutionSchedule data() const {
+    ConvolutionSchedule best;
+    double bestCost = -1;
+    int64_t widths[] = {places[2], 112, 64, 32, 16};
+    for (int64_t width : widths) {
+      if (width > places[2] || (width == places[2] && width > 256 && places[2] > 16))
+        continue;
+      int64_t columns = llvm::divideCeil(places[2], llvm::divideCeil(places[2], width));
+      for (int64_t height = 1; height <= places[1]; ++height) {
+        if (height > 1 && llvm::divideCeil(places[1], height) ==
+                              llvm::divideCeil(places[1], height - 1))
+          continue;
+        for (int64_t depth = 1; depth <= places[0]; ++depth) {
+          if (depth > 1 && height < places[1])
+            break;
+          ConvolutionSchedule schedule;
+          schedule.lanes = lanes;
+          schedule.tile[0] = depth;
+          schedule.tile[1] = height;
+          schedule.tile[2] = columns;
+          Plane plane(problem, schedule.tile, lanes);
+          bool smallest = height == 1 && depth == 1;
+          if (!smallest && plane.slabElements(channels.reduced) > slabLimit())
+            break;
+          if (!smallest && plane.vectors() > 96)
+            break;
+          double cost = dataCost(schedule);
+          if (bestCost < 0 || cost < bestCost) {
+            bestCost = cost;
+            best = schedule;
+          }
+        }
+      }
+    }
+    finishData(best);
+    return best;
+  }
+
+  void finishData(ConvolutionSchedule &schedule) const {
+    Plane plane(problem, schedule.tile, lanes);
+    int64_t perChannel = plane.elements() + schedule.tileRows * plane.taps();
+    schedule.blockReduction =
+        std::clamp<int64_t>(slabLimit() * 3 / 2 / perChannel, 1, channels.reduced);
+    schedule.blockReduction = llvm::divideCeil(
+        channels.reduced, llvm::divideCeil(channels.reduced, schedule.blockReduction));
+    double perResult =
+        double(plane.vectors()) * channels.reduced * plane.taps();
+    int64_t blocks = std::max<int64_t>(1, channels.result * perResult / (2.5 * taskCycles));
+    schedule.blockChannels = std::min<int64_t>(
+        llvm::alignTo(llvm::divideCeil(channels.result, blocks), schedule.tileRows),
+        llvm::alignTo(channels.result, schedule.tileRows));
+    double perImage = perResult * std::min(schedule.blockChannels, channels.result);
+    schedule.images = std::clamp<int64_t>(taskCycles / std::max(perImage, 1.0), 1, 64);
+    if (problem.geometry.batch.isStatic())
+      schedule.images = std::min(schedule.images, batch);
+  }
+
+  // ---- weight gradient
+
+  /// Two loads a cycle, of which one that crosses cache lines counts twice.
+  double filterStepCost(int64_t rows, int64_t columns) const {
+    if (!rows || !columns)
+      return 0;
+    return std::max<double>({double(rows * columns), 0.7 * (rows + 2 * columns), 8});
+  }
+
+  void chooseFilterTile(int64_t taps, ConvolutionSchedule &schedule) const {
+    double best = -1;
+    for (int64_t columns = 1; columns <= 12; ++columns)
+      for (int64_t rows = 1; rows <= 12; ++rows) {
+        if (rows * columns + rows + 1 > registers)
+          continue;
+        // Taps of one channel, or of several where they are few.
+        int64_t across = taps * 2 > columns ? taps : taps * channels.reduced;
+        int64_t width = taps * 2 > columns ? columns : columns / taps * taps;
+        double repeat = double(taps * channels.reduced) / across;
+        double cost = 0;
+        for (auto [r, count] : {std::pair(rows, channels.result / rows),
+                                std::pair(channels.result % rows, int64_t(1))})
+          if (r)
+            cost += count * ((across / width) * filterStepCost(r, width) +
+                             filterStepCost(r, across % width));
+        cost *= repeat;
+        if (best < 0 || cost < best) {
+          best = cost;
+          schedule.tileRows = rows;
+          schedule.tileVectors = columns;
+        }
+      }
+  }
+
+  ConvolutionSchedule filter() const {
+    ConvolutionSchedule schedule;
+    schedule.lanes = lanes;
+    schedule.tile[2] = std::min<int64_t>(places[2], known[2] ? 256 : usualWidth);
+    schedule.tile[2] =
+        llvm::divideCeil(places[2], llvm::divideCeil(places[2], schedule.tile[2]));
+    // Rows until there are some hundred vectors.
+    auto grow = [&](int axis) {
+      while (schedule.tile[axis] < places[axis] && Plane(problem, schedule.tile, lanes).vectors() < 128)
+        ++schedule.tile[axis];
+      schedule.tile[axis] = llvm::divideCeil(
+          places[axis], llvm::divideCeil(places[axis], schedule.tile[axis]));
+    };
+    grow(1);
+    if (schedule.tile[1] == places[1])
+      grow(0);
+    Plane plane(problem, schedule.tile, lanes);
+    int64_t taps = plane.taps();
+    chooseFilterTile(taps, schedule);
+
+    int64_t pixels = plane.vectors() * lanes;
+    auto fits = [&](int64_t filters, int64_t reduced, int64_t images) {
+      return images * (filters * pixels + reduced * plane.elements()) < slabLimit();
+    };
+    int64_t filters = channels.result, reduced = channels.reduced;
+    while (!fits(filters, reduced, 1) && (filters > schedule.tileRows || reduced > 1)) {
+      if (filters * pixels > reduced * plane.elements() || reduced == 1)
+        filters = llvm::divideCeil(filters, 2);
+      else
+        reduced = llvm::divideCeil(reduced, 2);
+    }
+    // Tasks of about the right size, once there are enough vectors to sum over.
+    schedule.images = std::clamp<int64_t>(128 / plane.vectors(), 1, batch);
+    while (schedule.images > 1 && !fits(filters, reduced, schedule.images))
+      --schedule.images;
+    schedule.blockReduction = reduced;
+    schedule.blockChannels = std::min<int64_t>(llvm::alignTo(filters, schedule.tileRows),
+                                               llvm::alignTo(channels.result, schedule.tileRows));
+
+    double tiles = 1;
+    for (int i = 0; i < 3; ++i)
+      tiles *= llvm::divideCeil(places[i], schedule.tile[i]);
+    double tasks = double(problem.geometry.groups) *
+                   llvm::divideCeil(channels.result, schedule.blockChannels) *
+                   llvm::divideCeil(channels.reduced, schedule.blockReduction);
+    double perTask = double(batch) * tiles * plane.vectors() * taps *
+                     std::min(schedule.blockChannels, channels.result) *
+                     std::min(schedule.blockReduction, channels.reduced);
+    double copies = tiles * llvm::divideCeil(batch, schedule.images);
+    double wanted = std::min({perTask / taskCycles, 64 / tasks, copies,
+                              double(8 << 20) / (filterElements(problem) * elementBytes)});
+    schedule.splits = std::max<int64_t>(1, wanted);
+    return schedule;
+  }
+};
+
+} // namespace
+
+ConvolutionSchedule scheduleConvolution(const ConvolutionProblem &problem, const Target &target) {
+  Model model(problem, target);
+  return problem.direction == ConvolutionDirection::WeightGradient ? model.filter()
+                                                                   : model.data();
+}
+
+} // namespace nnc::cpu

@@ -1,0 +1,60 @@
+// What the tasks of the three directions share: sizes per group, and the
+// layout of their scratch. Inside the convolution engine only.
+#pragma once
+
+#include "codegen/cpu/Convolution.h"
+#include "codegen/cpu/ConvolutionPlane.h"
+
+namespace nnc::cpu {
+
+/// Channels of a group. Result channels are those that a task produces
+/// (filters of a weight gradient), reduced ones those it sums over (the other
+/// channels of a filter).
+struct GroupChannels {
+  int64_t result, reduced;
+  explicit GroupChannels(const ConvolutionProblem &problem);
+};
+
+/// Scratch of a forward or input-gradient task, in elements.
+struct DataScratch {
+  int64_t slab, sliver, block, row;
+  int64_t elements() const { return slab + sliver + block + row; }
+
+  DataScratch(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule,
+              const Plane &plane);
+};
+
+/// Scratch of a weight-gradient task, in elements.
+struct FilterScratch {
+  int64_t slab, gradients, sums, sumsPitch;
+  int64_t elements() const { return slab + gradients + sums; }
+
+  FilterScratch(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule,
+                const Plane &plane);
+};
+
+/// Elements of the plain filter.
+int64_t filterElements(const ConvolutionProblem &problem);
+
+/// Elements of the filter that a task of a weight gradient's second phase adds up.
+constexpr int64_t combinedElements = 4096;
+
+/// Tasks along each axis of a direction's grid: for data (image blocks,
+/// groups, result channel blocks, tiles...), for filters (splits, groups,
+/// filter blocks, channel blocks).
+Values dataTaskGrid(LoopEmitter &emit, const ConvolutionProblem &problem,
+                    const ConvolutionSchedule &schedule);
+Values filterTaskGrid(LoopEmitter &emit, const ConvolutionProblem &problem,
+                      const ConvolutionSchedule &schedule);
+
+void emitDataTask(LoopEmitter &emit, const ConvolutionProblem &problem,
+                  const ConvolutionSchedule &schedule, mlir::Value task,
+                  mlir::Value workerScratch);
+void emitFilterTask(LoopEmitter &emit, const ConvolutionProblem &problem,
+                    const ConvolutionSchedule &schedule, mlir::Value task,
+                    mlir::Value workerScratch, mlir::Value sharedScratch);
+void emitFilterCombineTask(LoopEmitter &emit, const ConvolutionProblem &problem,
+                           const ConvolutionSchedule &schedule, mlir::Value task,
+                           mlir::Value sharedScratch);
+
+} // namespace nnc::cpu

@@ -1,0 +1,224 @@
+// Convolutions and their gradients against the definition, term by term:
+// strides, paddings, dilations, groups, one to three dimensions, sizes known or
+// not, and schedules that a shape alone would not choose.
+#include "tests/unit/contract_harness.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+using namespace nnc;
+using namespace nnc::test;
+using Direction = cpu::ConvolutionDirection;
+
+namespace {
+
+int64_t product(const std::vector<int64_t> &sizes) {
+  int64_t count = 1;
+  for (int64_t size : sizes)
+    count *= size;
+  return count;
+}
+
+std::string describe(const ConvolutionCase &c) {
+  auto list = [](const std::vector<int64_t> &values) {
+    std::string text;
+    for (int64_t value : values)
+      text += (text.empty() ? "" : "x") + std::to_string(value);
+    return text;
+  };
+  const char *names[] = {"forward", "input gradient", "weight gradient"};
+  return std::string(names[int(c.direction)]) + " batch " + std::to_string(c.batch) + " channels " +
+         std::to_string(c.inChannels) + "->" + std::to_string(c.outChannels) + " groups " +
+         std::to_string(c.groups) + " input " + list(c.input) + " kernel " + list(c.kernel) +
+         " stride " + list(c.stride) + " padding " + list(c.padding) + " dilation " +
+         list(c.dilation) + (c.isStatic ? " static" : " dynamic") + (c.isDouble ? " f64" : " f32");
+}
+
+/// Calls term(x, w, y) with the positions of every product in y += x * w.
+template <typename Term> void forEachTerm(const ConvolutionCase &c, Term term) {
+  // Rank 3, with ones in front.
+  auto three = [](std::vector<int64_t> values, int64_t fill) {
+    values.insert(values.begin(), 3 - values.size(), fill);
+    return values;
+  };
+  auto in = three(c.input, 1), out = three(c.output(), 1), kernel = three(c.kernel, 1);
+  auto stride = three(c.stride, 1), padding = three(c.padding, 0), dilation = three(c.dilation, 1);
+  int64_t inGroup = c.inChannels / c.groups, outGroup = c.outChannels / c.groups;
+  for (int64_t image = 0; image < c.batch; ++image)
+    for (int64_t k = 0; k < c.outChannels; ++k)
+      for (int64_t ch = 0; ch < inGroup; ++ch)
+        for (int64_t o = 0; o < product(out); ++o)
+          for (int64_t t = 0; t < product(kernel); ++t) {
+            int64_t place[3] = {o / (out[1] * out[2]), o / out[2] % out[1], o % out[2]};
+            int64_t tap[3] = {t / (kernel[1] * kernel[2]), t / kernel[2] % kernel[1],
+                              t % kernel[2]};
+            int64_t at = 0;
+            bool inside = true;
+            for (int i = 0; i < 3; ++i) {
+              int64_t index = place[i] * stride[i] - padding[i] + tap[i] * dilation[i];
+              inside &= index >= 0 && index < in[i];
+              at = at * in[i] + index;
+            }
+            if (inside)
+              term((image * c.inChannels + k / outGroup * inGroup + ch) * product(in) + at,
+                   (k * inGroup + ch) * product(kernel) + t,
+                   (image * c.outChannels + k) * product(out) + o);
+          }
+}
+
+template <typename T> void expectConvolution(CompiledProduct &compiled, const ConvolutionCase &c) {
+  int64_t xSize = c.batch * c.inChannels * product(c.input);
+  int64_t wSize = c.outChannels * c.inChannels / c.groups * product(c.kernel);
+  int64_t ySize = c.batch * c.outChannels * product(c.output());
+  std::mt19937 random(5);
+  std::uniform_real_distribution<T> uniform(-1, 1);
+  auto fill = [&](int64_t count) {
+    std::vector<T> values(count + 64, T(NAN));
+    for (int64_t i = 0; i < count; ++i)
+      values[i] = uniform(random);
+    return values;
+  };
+  auto x = fill(xSize), w = fill(wSize), y = fill(ySize);
+  const T *first = nullptr, *second = nullptr;
+  int64_t count = 0;
+  std::vector<double> expected, terms;
+  auto accumulate = [&](auto &values, auto &others, auto pick, int64_t size) {
+    expected.assign(size, 0);
+    terms.assign(size, 0);
+    forEachTerm(c, [&](int64_t ix, int64_t iw, int64_t iy) {
+      auto [to, a, b] = pick(ix, iw, iy);
+      expected[to] += double(values[a]) * double(others[b]);
+      terms[to] += std::abs(double(values[a]) * double(others[b]));
+    });
+    first = values.data(), second = others.data(), count = size;
+  };
+  using Index = std::array<int64_t, 3>;
+  if (c.direction == Direction::Forward)
+    accumulate(x, w, [](int64_t a, int64_t b, int64_t o) { return Index{o, a, b}; }, ySize);
+  else if (c.direction == Direction::InputGradient)
+    accumulate(y, w, [](int64_t o, int64_t b, int64_t a) { return Index{o, a, b}; }, xSize);
+  else
+    accumulate(x, y, [](int64_t a, int64_t o, int64_t b) { return Index{o, a, b}; }, wSize);
+
+  std::vector<T> result(count + 64, T(7));
+  std::vector<int64_t> sizes = {c.batch};
+  sizes.insert(sizes.end(), c.input.begin(), c.input.end());
+  for (int64_t size : c.output())
+    sizes.push_back(size);
+  compiled.run(first, second, result.data(), sizes);
+  double epsilon = std::is_same_v<T, float> ? 1e-6 : 2e-15;
+  for (int64_t i = 0; i < count; ++i)
+    ASSERT_NEAR(result[i], expected[i], epsilon * (1 + terms[i])) << describe(c) << " at " << i;
+  for (int64_t i = count; i < count + 64; ++i)
+    ASSERT_EQ(result[i], T(7)) << describe(c) << ": written past the end";
+}
+
+class ContractConvolution : public testing::TestWithParam<const char *> {
+protected:
+  void SetUp() override {
+    auto native = cpu::Target::forCPU("native");
+    auto target = cpu::Target::forCPU(GetParam());
+    ASSERT_TRUE(bool(native) && bool(target));
+    if (target->vectorBytes > native->vectorBytes)
+      GTEST_SKIP() << "this machine lacks the vectors of " << GetParam();
+    compiler = std::make_unique<ProductCompiler>(*target);
+  }
+  /// `splits`: partial sums of the weight gradient, 0 leaves them to the schedule.
+  void check(ConvolutionCase c, Adjust<cpu::ConvolutionSchedule> adjust = nullptr,
+             int64_t splits = 0) {
+    for (Direction direction :
+         {Direction::Forward, Direction::InputGradient, Direction::WeightGradient}) {
+      c.direction = direction;
+      auto compiled = compiler->compile(c, [&](cpu::ConvolutionSchedule &schedule) {
+        if (adjust)
+          adjust(schedule);
+        if (splits && direction == Direction::WeightGradient)
+          schedule.splits = splits;
+      });
+      if (c.isDouble)
+        expectConvolution<double>(*compiled, c);
+      else
+        expectConvolution<float>(*compiled, c);
+    }
+  }
+  std::unique_ptr<ProductCompiler> compiler;
+};
+
+constexpr Direction any = Direction::Forward; // `check` goes through all three
+
+TEST_P(ContractConvolution, LeNet) {
+  check({any, 3, 1, 1, 6, {28, 28}, {5, 5}, {1, 1}, {2, 2}, {1, 1}, true, false});
+  check({any, 3, 1, 6, 16, {14, 14}, {5, 5}, {1, 1}, {0, 0}, {1, 1}, true, false});
+}
+
+TEST_P(ContractConvolution, ResidualNetworkLayers) {
+  check({any, 1, 1, 16, 24, {14, 14}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
+  check({any, 1, 1, 16, 24, {14, 14}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true, false});
+  check({any, 2, 1, 16, 40, {7, 7}, {1, 1}, {1, 1}, {0, 0}, {1, 1}, true, false});
+  check({any, 1, 1, 16, 24, {15, 15}, {1, 1}, {2, 2}, {0, 0}, {1, 1}, true, false});
+  check({any, 1, 1, 3, 8, {33, 33}, {7, 7}, {2, 2}, {3, 3}, {1, 1}, true, false});
+}
+
+TEST_P(ContractConvolution, DynamicBatchAndSizes) {
+  check({any, 3, 1, 4, 5, {9, 37}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, false, false});
+  check({any, 2, 1, 4, 5, {20, 41}, {3, 4}, {2, 3}, {1, 2}, {1, 1}, false, true});
+}
+
+TEST_P(ContractConvolution, RandomGeometry) {
+  std::mt19937 random(11);
+  auto pick = [&](int64_t low, int64_t high) {
+    return low + int64_t(random() % uint64_t(high - low + 1));
+  };
+  for (int round = 0; round < 14; ++round) {
+    ConvolutionCase c;
+    int rank = 1 + round % 3;
+    c.batch = pick(1, 3);
+    c.groups = pick(1, 2);
+    c.inChannels = c.groups * pick(1, 5);
+    c.outChannels = c.groups * pick(1, 7);
+    for (int i = 0; i < rank; ++i) {
+      c.kernel.push_back(pick(1, 4));
+      c.stride.push_back(pick(1, 3));
+      c.padding.push_back(pick(0, 3));
+      c.dilation.push_back(pick(1, 2));
+      c.input.push_back(pick(8, rank == 1 ? 70 : rank == 2 ? 21 : 10));
+    }
+    c.isStatic = round % 4 != 3;
+    c.isDouble = round % 2;
+    check(c);
+  }
+}
+
+TEST_P(ContractConvolution, BlocksOfChannelsTilesAndSplits) {
+  check({any, 4, 1, 7, 9, {13, 19}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false},
+        [](cpu::ConvolutionSchedule &schedule) {
+          schedule.tile[1] = 3;
+          schedule.tile[2] = 8;
+          schedule.tileRows = 2;
+          schedule.blockChannels = 4;
+          schedule.blockReduction = 3;
+          schedule.images = 3;
+        },
+        5);
+  check({any, 3, 1, 5, 6, {12, 18}, {3, 5}, {2, 3}, {2, 1}, {1, 1}, true, true},
+        [](cpu::ConvolutionSchedule &schedule) {
+          schedule.tile[1] = 2;
+          schedule.tile[2] = 4;
+          schedule.tileRows = 4;
+          schedule.blockChannels = 4;
+          schedule.blockReduction = 2;
+          schedule.images = 2;
+        },
+        3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, ContractConvolution, testing::Values("x86-64-v3", "native"),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+} // namespace
