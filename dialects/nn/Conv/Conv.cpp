@@ -86,14 +86,15 @@ Value ConvInputGradOp::emitElement(ElementEmitter &e, unsigned, ValueRange index
   SmallVector<Value> sizes{e.index(perGroupOut)};
   sizes.append(sizesFrom(e, getWeight(), 2));
   return e.sum(type, sizes, [&](ValueRange p) { // p = [k, taps...]
-    // The output position whose tap reads this input element, if there is one.
+    // The output position whose tap reads this input element, if there is one: the
+    // division is exact there, so its rounding of negative numbers does not matter.
     Value k = e.add(e.mulAdd(group, perGroupOut, 0), p[0]);
     SmallVector<Value> source{index[0], k}, tap{k, channel};
     Value hit;
     for (size_t d = 0; d + 2 < index.size(); ++d) {
       Value stride = e.index(getStride()[d]);
       Value t = e.sub(e.mulAdd(index[d + 2], 1, getPadding()[d]), e.mulAdd(p[d + 1], getDilation()[d], 0));
-      Value o = arith::FloorDivSIOp::create(e.b, e.loc, t, stride);
+      Value o = arith::DivSIOp::create(e.b, e.loc, t, stride);
       Value exact = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, e.mul(o, stride), t);
       Value ok = e.logicalAnd(exact, e.inRange(o, 0, e.size(getOutputGrad(), d + 2)));
       hit = hit ? e.logicalAnd(hit, ok) : ok;

@@ -89,7 +89,7 @@ static Value sumOverWindows(ElementEmitter &e, PoolOp op, ValueRange index,
     for (size_t d = 0; d < taps.size(); ++d) {
       Value stride = e.index(op.getStride()[d]);
       Value t = e.sub(e.mulAdd(index[d + 2], 1, op.getPadding()[d]), e.mulAdd(taps[d], op.getDilation()[d], 0));
-      Value o = arith::FloorDivSIOp::create(e.b, e.loc, t, stride);
+      Value o = arith::DivSIOp::create(e.b, e.loc, t, stride);
       Value exact = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, e.mul(o, stride), t);
       Value ok = e.logicalAnd(exact, e.inRange(o, 0, e.size(op.getOutputGrad(), d + 2)));
       hit = hit ? e.logicalAnd(hit, ok) : ok;
