@@ -167,8 +167,9 @@ static Results glu(Call &call) {
   Value x = call.tensor("self");
   if (!x)
     return {Value()};
-  int64_t axis = call.builder.axis(x, call.integer("dim", -1));
-  std::optional<int64_t> size = nn::constantSize(nn::dimsOf(x)[axis]);
+  int64_t axis = call.axis("dim", -1);
+  std::optional<int64_t> size =
+      nn::rankOf(x) == 0 ? std::nullopt : nn::constantSize(nn::dimsOf(x)[axis]);
   if (!size || *size % 2) {
     call.reject("dim", "must name an axis of an even, constant size");
     return {Value()};

@@ -52,11 +52,11 @@ static Results deviation(Call &call) {
 }
 
 static Results softmax(Call &call) {
-  return {call.builder.softmax(input(call), call.integer("dim"))};
+  return {call.builder.softmax(input(call), call.axis("dim"))};
 }
 
 static Results logSoftmax(Call &call) {
-  return {call.builder.logSoftmax(input(call), call.integer("dim"))};
+  return {call.builder.logSoftmax(input(call), call.axis("dim"))};
 }
 
 using nn::ReduceKind;

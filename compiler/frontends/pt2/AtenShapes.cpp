@@ -6,7 +6,7 @@ using namespace nnc;
 using namespace nnc::pt2;
 
 static Results cat(Call &call) {
-  return {call.builder.cat(call.tensorList("tensors"), call.integer("dim", 0))};
+  return {call.builder.cat(call.tensorList("tensors"), call.axis("dim", 0))};
 }
 
 static Results stack(Call &call) {

@@ -2,6 +2,8 @@
 // reads of its base and how a write goes back into it.
 #include "compiler/frontends/pt2/Aten.h"
 
+#include <set>
+
 using namespace mlir;
 using namespace nnc;
 using namespace nnc::pt2;
@@ -15,29 +17,14 @@ static View reshapeView(Call &call) {
           [=](Value, Value view) { return builder->view(view, in); }};
 }
 
-/// The sizes with a number for each symbol. Whether strides allow a view depends on
-/// how sizes are made of symbols, not on their values: primes larger than what sizes
-/// are divided by keep different products apart.
-static SmallVector<int64_t> sample(ArrayRef<AffineExpr> dims) {
-  static constexpr int64_t primes[] = {1009, 1013, 1019, 1021, 1031};
-  SmallVector<int64_t> values;
-  for (AffineExpr dim : dims) {
-    SmallVector<AffineExpr> numbers;
-    for (unsigned symbol = 0; symbol < 64; ++symbol)
-      numbers.push_back(getAffineConstantExpr(primes[symbol % 5] + 2 * (symbol / 5), dim.getContext()));
-    values.push_back(nn::constantSize(nn::simplify(dim.replaceSymbols(numbers))).value_or(0));
-  }
-  return values;
-}
-
 /// The strides of a tensor without gaps whose axes lie in memory in `order`, outermost
 /// first.
-static bool isDense(ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides, ArrayRef<int64_t> order) {
+static bool isDense(const Call::Geometry &tensor, ArrayRef<int64_t> order) {
   int64_t expected = 1;
   for (int64_t axis : llvm::reverse(order)) {
-    if (sizes[axis] != 1 && strides[axis] != expected)
+    if (tensor.sizes[axis] != 1 && tensor.strides[axis] != expected)
       return false;
-    expected *= sizes[axis];
+    expected *= tensor.sizes[axis];
   }
   return true;
 }
@@ -45,14 +32,15 @@ static bool isDense(ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides, ArrayRef
 /// Whether strides exist that make `out` a view of a tensor of those sizes and
 /// strides: axes that lie one after the other in memory form blocks, and each
 /// block must be split by whole output axes (at::detail::computeStride).
-static bool canBeView(ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides, ArrayRef<int64_t> out) {
+static bool canBeView(const Call::Geometry &tensor, ArrayRef<int64_t> out) {
+  ArrayRef<int64_t> sizes = tensor.sizes, strides = tensor.strides;
   if (sizes.empty())
     return true;
-  int64_t block = 1, covered = 1;
+  int64_t block = 1, covered = 1, base = strides.back();
   size_t axis = out.size();
   for (size_t d = sizes.size(); d-- > 0;) {
     block *= sizes[d];
-    bool ends = d == 0 || (sizes[d - 1] != 1 && strides[d - 1] != strides[d] * sizes[d]);
+    bool ends = d == 0 || (sizes[d - 1] != 1 && strides[d - 1] != block * base);
     if (!ends)
       continue;
     while (axis > 0 && (covered < block || out[axis - 1] == 1))
@@ -60,13 +48,14 @@ static bool canBeView(ArrayRef<int64_t> sizes, ArrayRef<int64_t> strides, ArrayR
     if (covered != block)
       return false;
     block = covered = 1;
+    base = d == 0 ? 1 : strides[d - 1];
   }
   return axis == 0;
 }
 
 /// reshape and flatten: a view where strides allow it, a copy elsewhere.
 static Results reshape(Call &call) {
-  if (canBeView(sample(call.selfDims()), sample(call.selfStrides()), sample(call.outputDims())))
+  if (canBeView(call.selfGeometry(), call.outputGeometry().sizes))
     return {reshapeView(call)};
   return {call.builder.view(call.self(), call.outputDims())};
 }
@@ -82,7 +71,7 @@ static Results contiguous(Call &call) {
   int64_t format = call.integer("memory_format", 0);
   if ((format == channelsLast || format == channelsLast3d) && order.size() > 2)
     std::rotate(order.begin() + 1, order.begin() + 2, order.end());
-  if (isDense(sample(call.selfDims()), sample(call.selfStrides()), order))
+  if (isDense(call.selfGeometry(), order))
     return {View::identity()};
   return {call.self()};
 }
@@ -154,6 +143,11 @@ static Results matrixTranspose(Call &call) {
 
 static Results moveAxis(Call &call) {
   SmallVector<int64_t> from = call.axes("source"), to = call.axes("destination");
+  std::set<int64_t> sources(from.begin(), from.end()), targets(to.begin(), to.end());
+  if (from.size() != to.size() || sources.size() != from.size() || targets.size() != to.size()) {
+    call.reject("source", "must name as many axes as destination, each once");
+    return {Value()};
+  }
   SmallVector<int64_t> order(axesInOrder(call).size(), -1);
   for (auto [source, destination] : llvm::zip(from, to))
     order[destination] = source;
@@ -183,6 +177,10 @@ static View sliceView(Call &call, int64_t axis, int64_t start, int64_t step,
                       ArrayRef<AffineExpr> part) {
   FunctionBuilder *builder = &call.builder;
   nn::Dims whole = call.selfDims(), out(part);
+  if (axis >= static_cast<int64_t>(std::min(whole.size(), out.size()))) {
+    call.reject("dim", "must name an axis of the tensor");
+    return View::identity();
+  }
   if (nn::sameSizes(whole, out))
     return View::identity();
   SmallVector<int64_t> starts(whole.size(), 0), steps(whole.size(), 1);
@@ -200,43 +198,41 @@ static View sliceView(Call &call, int64_t axis, int64_t start, int64_t step,
   return {read, write};
 }
 
-/// The axis of argument `dim`, 0 if there is none to name.
-static int64_t axisOf(Call &call, llvm::StringRef name = "dim") {
-  SmallVector<int64_t> axes = call.axes(name);
-  return axes.empty() ? 0 : axes.front();
-}
-
 /// Counts from the end if negative; a symbolic size has no end to count from.
 static int64_t position(Call &call, llvm::StringRef name, int64_t axis, int64_t value) {
   if (value >= 0)
     return value;
-  if (std::optional<int64_t> size = nn::constantSize(call.selfDims()[axis]))
-    return std::max<int64_t>(0, value + *size);
+  nn::Dims dims = call.selfDims();
+  if (axis < static_cast<int64_t>(dims.size()))
+    if (std::optional<int64_t> size = nn::constantSize(dims[axis]))
+      return std::max<int64_t>(0, value + *size);
   call.reject(name, "counts from the end of a symbolic axis, which is not supported");
   return 0;
 }
 
 static Results slice(Call &call) {
-  int64_t axis = axisOf(call);
-  if (call.selfDims().empty()) {
-    call.reject("self", "has no axis");
-    return {Value()};
-  }
+  int64_t axis = call.axis("dim", 0);
   int64_t start = position(call, "start", axis, call.integer("start", 0));
-  if (std::optional<int64_t> size = nn::constantSize(call.selfDims()[axis]))
-    start = std::min(start, *size);
+  nn::Dims dims = call.selfDims();
+  if (axis < static_cast<int64_t>(dims.size()))
+    start = std::min(start, nn::constantSize(dims[axis]).value_or(start));
   return {sliceView(call, axis, start, call.integer("step", 1), call.outputDims())};
 }
 
 static Results narrow(Call &call) {
-  int64_t axis = axisOf(call);
+  int64_t axis = call.axis("dim", 0);
   int64_t start = position(call, "start", axis, call.integer("start"));
   return {sliceView(call, axis, start, 1, call.outputDims())};
 }
 
 static View selectView(Call &call, int64_t axis, int64_t index) {
   FunctionBuilder *builder = &call.builder;
-  bool symbolic = !nn::constantSize(call.selfDims()[axis]);
+  nn::Dims dims = call.selfDims();
+  if (axis >= static_cast<int64_t>(dims.size())) {
+    call.reject("dim", "must name an axis of the tensor");
+    return View::identity();
+  }
+  bool symbolic = !nn::constantSize(dims[axis]);
   return {[=](Value base) { return builder->select(base, axis, index); },
           [=](Value base, Value view) -> Value {
             if (symbolic)
@@ -247,12 +243,12 @@ static View selectView(Call &call, int64_t axis, int64_t index) {
 }
 
 static Results select(Call &call) {
-  int64_t axis = axisOf(call);
+  int64_t axis = call.axis("dim", 0);
   return {selectView(call, axis, position(call, "index", axis, call.integer("index")))};
 }
 
 static Results unbind(Call &call) {
-  int64_t axis = axisOf(call);
+  int64_t axis = call.axis("dim", 0);
   Results results;
   for (unsigned index = 0; index < call.outputCount(); ++index)
     results.push_back(selectView(call, axis, index));
@@ -261,11 +257,13 @@ static Results unbind(Call &call) {
 
 /// chunk and split: the file says how large each part is.
 static Results split(Call &call) {
-  int64_t axis = axisOf(call), start = 0;
+  int64_t axis = call.axis("dim", 0), start = 0;
   Results results;
   for (unsigned index = 0; index < call.outputCount(); ++index) {
     nn::Dims part = call.outputDims(index);
     results.push_back(sliceView(call, axis, start, 1, part));
+    if (call.hasFailed())
+      break;
     std::optional<int64_t> size = nn::constantSize(part[axis]);
     if (!size && call.outputCount() > 1)
       call.reject("dim", "names a symbolic axis, along which no split is supported");

@@ -195,17 +195,29 @@ SmallVector<int64_t> Call::spatial(StringRef name, size_t rank,
   return values;
 }
 
-SmallVector<int64_t> Call::axes(StringRef name) {
-  int64_t rank = static_cast<int64_t>(selfDims().size());
-  SmallVector<int64_t> values = integers(name);
-  for (int64_t &axis : values) {
-    if (axis < -std::max<int64_t>(rank, 1) || axis >= std::max<int64_t>(rank, 1)) {
-      reject(name, Twine("names axis ") + Twine(axis) + " of a tensor of rank " + Twine(rank));
-      axis = 0;
-    }
-    axis += axis < 0 ? rank : 0;
+int64_t Call::checkedAxis(StringRef name, int64_t axis) {
+  const Argument *self = argument(selfName());
+  if (self && self->kind == Kind::List && !self->list.empty())
+    self = &self->list.front();
+  int64_t rank = self && self->isTensor() ? metaOf(self->text).sizes.size() : 0;
+  // A tensor without axes has axes 0 and -1 all the same.
+  int64_t bound = std::max<int64_t>(rank, 1);
+  if (axis < -bound || axis >= bound) {
+    reject(name, Twine("names axis ") + Twine(axis) + " of a tensor of rank " + Twine(rank));
+    return 0;
   }
+  return axis < 0 ? axis + bound : axis;
+}
+
+SmallVector<int64_t> Call::axes(StringRef name) {
+  SmallVector<int64_t> values = integers(name);
+  for (int64_t &axis : values)
+    axis = checkedAxis(name, axis);
   return values;
+}
+
+int64_t Call::axis(StringRef name, std::optional<int64_t> byDefault) {
+  return checkedAxis(name, integer(name, byDefault));
 }
 
 Operand Call::operand(StringRef name) {
@@ -281,7 +293,24 @@ nn::Dims Call::selfDims() {
   return name.empty() ? nn::Dims() : dims(metaOf(name).sizes);
 }
 
-nn::Dims Call::selfStrides() {
-  StringRef name = tensorName(selfName());
-  return name.empty() ? nn::Dims() : dims(metaOf(name).strides);
+Call::Geometry Call::geometryOf(StringRef value) const {
+  static constexpr int64_t primes[] = {1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049};
+  auto sample = [&](StringRef symbol) -> std::optional<int64_t> {
+    auto found = symbols.positions.find(symbol.str());
+    unsigned position = found == symbols.positions.end() ? 7 : found->second;
+    return primes[position % 8] + position / 8;
+  };
+  Geometry result;
+  if (!program.tensors.count(value.str()))
+    return result;
+  for (const SymbolicExpression &size : metaOf(value).sizes)
+    result.sizes.push_back(size.evaluate(sample).value_or(0));
+  for (const SymbolicExpression &stride : metaOf(value).strides)
+    result.strides.push_back(stride.evaluate(sample).value_or(0));
+  return result;
+}
+
+Call::Geometry Call::outputGeometry() const {
+  std::vector<StringRef> names = outputNames();
+  return names.empty() ? Geometry() : geometryOf(names.front());
 }

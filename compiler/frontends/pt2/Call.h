@@ -47,6 +47,8 @@ public:
                                      std::optional<int64_t> byDefault = {});
   /// An axis, or the axes of a list; none given: empty.
   llvm::SmallVector<int64_t> axes(llvm::StringRef name);
+  /// One axis of the first argument (or of the first tensor of a list).
+  int64_t axis(llvm::StringRef name, std::optional<int64_t> byDefault = {});
   /// A tensor, a number, or a size as a tensor without axes.
   Operand operand(llvm::StringRef name);
   /// The flag of an operator that behaves differently in training.
@@ -66,7 +68,14 @@ public:
   nn::Dims outputDims(unsigned index = 0);
   mlir::Type outputType(unsigned index = 0);
   nn::Dims selfDims();
-  nn::Dims selfStrides();
+  /// Sizes and strides with a number for each symbol. Whether strides allow a view
+  /// depends on how sizes are made of symbols, not on their values: large primes keep
+  /// different products apart.
+  struct Geometry {
+    llvm::SmallVector<int64_t> sizes, strides;
+  };
+  Geometry selfGeometry() const { return geometryOf(tensorName(selfName())); }
+  Geometry outputGeometry() const;
   unsigned outputCount() const { return outputNames().size(); }
   /// The names of the results that are tensors; empty for one that is None.
   std::vector<llvm::StringRef> outputNames() const;
@@ -79,7 +88,9 @@ private:
   const Argument *argument(llvm::StringRef name) const;
   mlir::Value readTensor(const Argument &argument);
   std::optional<int64_t> constantInt(const Argument &argument) const;
+  int64_t checkedAxis(llvm::StringRef name, int64_t axis);
   nn::Dims dims(const std::vector<SymbolicExpression> &sizes);
+  Geometry geometryOf(llvm::StringRef value) const;
   const TensorMeta &metaOf(llvm::StringRef value) const { return program.tensors.at(value.str()); }
 
   const ExportedProgram &program;

@@ -293,6 +293,8 @@ bool Importer::defineResults(Call &call, Results results) {
       continue;
     Result &result = results[index];
     if (result.view) {
+      if (call.tensorName(call.selfName()).empty())
+        return fail(Twine(call.node.target) + ": the first argument is not a tensor");
       if (!tensors.defineView(valueName, call.tensorName(call.selfName()), std::move(*result.view)))
         return false;
       continue;
