@@ -95,7 +95,7 @@ private:
   std::string keyOf(KernelOp kernel, unsigned phase) {
     std::string key;
     llvm::raw_string_ostream os(key);
-    os << stringifyFamily(kernel.getFamily()) << " " << phase << " " << kernel->hasAttr("scratch");
+    os << stringifyFamily(kernel.getFamily()) << " " << phase << " " << kernel.getScratch();
     for (Type type : kernel.getBody().front().getArgumentTypes())
       os << " " << type;
     kernel.getBody().front().print(os);
@@ -121,7 +121,7 @@ private:
     }
     for (Value result : context.yield().getValues())
       context.outputBuffers.push_back(memrefOver(loadWord(ptr(), args, position++), elementTypeOf(result)));
-    if (kernel->hasAttr("scratch"))
+    if (kernel.getScratch())
       context.sharedScratch = memrefOver(loadWord(ptr(), args, position++), b.getI8Type());
     if (workerBytes) {
       Value base = loadWord(ptr(), args, position);

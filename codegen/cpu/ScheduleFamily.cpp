@@ -6,6 +6,8 @@ namespace nnc::cpu {
 const ScheduleFamily &scheduleFamily(nn::Family family) {
   switch (family) {
   case nn::Family::naive: return naiveFamily();
+  case nn::Family::contract: return contractFamily();
+  case nn::Family::map: return mapFamily();
   default: return naiveFamily();
   }
   llvm_unreachable("every family is listed");

@@ -286,13 +286,12 @@ private:
         memrefs[result] = found != destination.end() ? outputs[found->second] : view(slotOf[result], result.getType());
         operands.push_back(memrefs[result]);
       }
-      auto call = KernelOp::create(b, kernel.getLoc(), TypeRange{}, operands, kernel.getFamily(), kernel.getName());
+      auto slot = scratchSlot.find(kernel);
+      bool scratch = slot != scratchSlot.end();
+      if (scratch)
+        operands.push_back(view(slot->second, RankedTensorType::get({slots[slot->second].reference}, b.getI8Type())));
+      auto call = KernelOp::create(b, kernel.getLoc(), TypeRange{}, operands, kernel.getFamily(), kernel.getName(), scratch);
       call.getBody().takeBody(kernel.getBody());
-      if (auto slot = scratchSlot.find(kernel); slot != scratchSlot.end()) {
-        Type bytes = RankedTensorType::get({slots[slot->second].reference}, b.getI8Type());
-        call->setAttr("scratch", b.getIndexAttr(slot->second));
-        call->insertOperands(call->getNumOperands(), view(slot->second, bytes));
-      }
     }
     func::ReturnOp::create(b, loc);
     emitArenaBytes();

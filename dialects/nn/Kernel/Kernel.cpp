@@ -22,7 +22,7 @@ LogicalResult KernelOp::verify() {
   if (!yield)
     return emitOpError("its region ends with nn.yield");
   // Before PLAN: tensors in, tensors out. After: memrefs, inputs then results.
-  size_t expected = body.getNumArguments() + (getNumResults() ? 0 : yield.getNumOperands());
+  size_t expected = body.getNumArguments() + (getNumResults() ? 0 : yield.getNumOperands() + getScratch());
   if (getInputs().size() != expected)
     return emitOpError("has ") << getInputs().size() << " operands where its region needs " << expected;
   return success();

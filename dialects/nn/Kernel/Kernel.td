@@ -6,11 +6,13 @@ def NN_KernelOp : NN_Op<"kernel", [IsolatedFromAbove, SingleBlock]> {
   let summary = "A fused group of ops that one schedule family emits as one kernel";
   let description = [{
     Operands become the region's arguments; the yielded values are the results.
-    After PLAN the operands are memrefs, inputs first, then one for each result.
+    After PLAN the operands are memrefs, inputs first, then one for each result, and
+    with `scratch` the memory that the kernel's tasks share.
     `family` says which emitter; `name` is the layer, for diagnostics and
     profiles.
   }];
-  let arguments = (ins Variadic<AnyType>:$inputs, NN_FamilyAttr:$family, StrAttr:$name);
+  let arguments = (ins Variadic<AnyType>:$inputs, NN_FamilyAttr:$family, StrAttr:$name,
+                       UnitAttr:$scratch);
   let results = (outs Variadic<AnyType>:$outputs);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$name $family `(` $inputs `)` attr-dict-with-keyword `:` functional-type($inputs, $outputs) $body";

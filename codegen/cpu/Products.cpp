@@ -1,0 +1,238 @@
+// The Contract family: matmul, convolution and its two gradients, described to the
+// engines in Contract.h and Convolution.h, with pointwise ops on their results.
+#include "codegen/cpu/Contract.h"
+#include "codegen/cpu/Convolution.h"
+#include "codegen/cpu/Epilogue.h"
+#include "codegen/cpu/Families.h"
+#include "codegen/cpu/ScheduleFamily.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace nnc::nn;
+
+namespace nnc::cpu {
+
+namespace {
+
+Operation *anchorOf(KernelOp kernel) {
+  for (Operation &op : kernel.getBody().front())
+    if (isa<MatmulOp, ConvOp, ConvInputGradOp, ConvWeightGradOp>(op))
+      return &op;
+  llvm_unreachable("a Contract kernel has a product");
+}
+
+// Sizes as extents; without symbols at hand (before anything is emitted) a
+// symbolic one is dynamic.
+Extent extentOf(KernelContext *c, AffineExpr dim) {
+  dim = simplify(dim);
+  if (auto constant = constantSize(dim))
+    return Extent::of(*constant);
+  return c ? Extent::of(c->size(dim)) : Extent::of(Value());
+}
+
+//===-- matmul -------------------------------------------------------------------------===//
+
+// Element (batch, outer, k) lies at ((batch * rows + r) * columns + column).
+ProductOperand operandOf(KernelContext *c, Value tensor, bool outerIsRow) {
+  ProductOperand operand;
+  operand.contiguous = outerIsRow ? ProductOperand::Contiguous::Reduction : ProductOperand::Contiguous::Outer;
+  if (!c)
+    return operand;
+  Dims dims = dimsOf(tensor);
+  Value rows = c->size(dims[dims.size() - 2]), columns = c->size(dims.back());
+  Value memref = c->bufferOf(tensor);
+  auto position = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value k) {
+    Value row = outerIsRow ? outer : k, column = outerIsRow ? k : outer;
+    Value line = b.createOrFold<arith::AddIOp>(loc, b.createOrFold<arith::MulIOp>(loc, batch, rows), row);
+    return b.createOrFold<arith::AddIOp>(loc, b.createOrFold<arith::MulIOp>(loc, line, columns), column);
+  };
+  operand.element = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value k) -> Value {
+    return memref::LoadOp::create(b, loc, memref, position(b, loc, batch, outer, k));
+  };
+  operand.vector = [=](OpBuilder &b, Location loc, VectorType type, Value batch, Value outer, Value k, Value active) {
+    return loadVector(b, loc, type, memref, position(b, loc, batch, outer, k), active);
+  };
+  return operand;
+}
+
+ContractProblem describe(KernelContext *c, MatmulOp op) {
+  Dims a = dimsOf(op.getA()), y = dimsOf(op.getResult());
+  size_t rank = y.size();
+  ContractProblem problem;
+  problem.elementType = elementTypeOf(op.getResult());
+  problem.batch = extentOf(c, product(op.getContext(), ArrayRef(y).drop_back(2)));
+  problem.m = extentOf(c, y[rank - 2]);
+  problem.n = extentOf(c, y[rank - 1]);
+  problem.k = extentOf(c, a[rank - (op.getTransposeA() ? 2 : 1)]);
+  problem.a = operandOf(c, op.getA(), !op.getTransposeA());
+  problem.b = operandOf(c, op.getB(), op.getTransposeB());
+  if (!c)
+    return problem;
+  problem.store = [c, result = Value(op.getResult()), y](OpBuilder &b, Location loc, Value batch, Value m, Value n, Value vector, Value active) {
+    SmallVector<Value> lead;
+    {
+      OpBuilder::InsertionGuard guard(c->b);
+      c->b.setInsertionPoint(b.getInsertionBlock(), b.getInsertionPoint());
+      lead = c->delinearize(batch, ArrayRef(y).drop_back(2));
+      b.setInsertionPoint(c->b.getInsertionBlock(), c->b.getInsertionPoint());
+    }
+    lead.push_back(m);
+    Epilogue(*c, result, 1).store(b, loc, lead, n, vector, active);
+  };
+  return problem;
+}
+
+//===-- convolution ------------------------------------------------------------------------===//
+
+// Consecutive elements of a plane of [N, C, spatial...].
+ConvolutionProblem::Read planeReader(KernelContext *c, Value tensor) {
+  Dims dims = dimsOf(tensor);
+  Value channels = c->size(dims[1]), plane = c->size(product(c->b.getContext(), ArrayRef(dims).drop_front(2)));
+  Value memref = c->bufferOf(tensor);
+  return [=](OpBuilder &b, Location loc, VectorType type, Value image, Value channel, Value position, Value active) {
+    Value line = b.createOrFold<arith::AddIOp>(loc, b.createOrFold<arith::MulIOp>(loc, image, channels), channel);
+    Value at = b.createOrFold<arith::AddIOp>(loc, b.createOrFold<arith::MulIOp>(loc, line, plane), position);
+    return loadVector(b, loc, type, memref, at, active);
+  };
+}
+
+template <typename ConvLike>
+void describeGeometry(KernelContext *c, ConvLike op, Value x, Value w, Value y, ConvolutionProblem &problem) {
+  ConvolutionGeometry &g = problem.geometry;
+  Dims dx = dimsOf(x), dw = dimsOf(w), dy = dimsOf(y);
+  problem.elementType = elementTypeOf(x);
+  g.batch = extentOf(c, dx[0]);
+  g.groups = op.getGroups();
+  g.inChannels = *constantSize(dx[1]);
+  g.outChannels = *constantSize(dw[0]);
+  for (size_t d = 2; d < dx.size(); ++d) {
+    g.input.push_back(extentOf(c, dx[d]));
+    g.output.push_back(extentOf(c, dy[d]));
+    g.kernel.push_back(*constantSize(dw[d]));
+  }
+  g.stride.assign(op.getStride().begin(), op.getStride().end());
+  g.padding.assign(op.getPadding().begin(), op.getPadding().end());
+  g.dilation.assign(op.getDilation().begin(), op.getDilation().end());
+}
+
+ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
+  ConvolutionProblem problem;
+  Value data, filter, outputGradient;
+  int64_t laneAxes = rankOf(anchor->getResult(0)) - 2;
+  if (auto op = dyn_cast<ConvOp>(anchor)) {
+    problem.direction = ConvolutionDirection::Forward;
+    describeGeometry(c, op, op.getInput(), op.getWeight(), op.getResult(), problem);
+    data = op.getInput();
+    filter = op.getWeight();
+  } else if (auto op = dyn_cast<ConvInputGradOp>(anchor)) {
+    problem.direction = ConvolutionDirection::InputGradient;
+    describeGeometry(c, op, op.getResult(), op.getWeight(), op.getOutputGrad(), problem);
+    data = op.getOutputGrad();
+    filter = op.getWeight();
+  } else if (auto op = cast<ConvWeightGradOp>(anchor)) {
+    problem.direction = ConvolutionDirection::WeightGradient;
+    describeGeometry(c, op, op.getInput(), op.getResult(), op.getOutputGrad(), problem);
+    data = op.getInput();
+    outputGradient = op.getOutputGrad();
+    laneAxes = rankOf(op.getResult());
+  }
+  if (!c)
+    return problem;
+  problem.data = planeReader(c, data);
+  if (filter)
+    problem.filter = [memref = c->bufferOf(filter)](OpBuilder &b, Location loc, VectorType type, Value index, Value active) {
+      return loadVector(b, loc, type, memref, index, active);
+    };
+  if (outputGradient)
+    problem.outputGradient = planeReader(c, outputGradient);
+  Value result = anchor->getResult(0);
+  problem.store = [c, result, laneAxes](OpBuilder &b, Location loc, Value image, Value channel, Value position,
+                                        Value vector, Value active) {
+    SmallVector<Value> lead;
+    if (laneAxes < rankOf(result))
+      lead = {image, channel};
+    Epilogue(*c, result, laneAxes).store(b, loc, lead, position, vector, active);
+  };
+  return problem;
+}
+
+//===-- the family ---------------------------------------------------------------------------===//
+
+class ContractFamily : public ScheduleFamily {
+  KernelMemory memory(KernelOp kernel, const Target &target) const override {
+    ContractFootprint bytes;
+    if (auto matmul = dyn_cast<MatmulOp>(anchorOf(kernel))) {
+      ContractProblem problem = describe(nullptr, matmul);
+      bytes = footprint(problem, scheduleContract(problem, target));
+    } else {
+      ConvolutionProblem problem = describeConvolution(nullptr, anchorOf(kernel));
+      bytes = footprint(problem, scheduleConvolution(problem, target));
+    }
+    return {bytes.sharedBytes, bytes.perWorkerBytes};
+  }
+
+  unsigned phases(KernelOp kernel, const Target &target) const override {
+    if (auto matmul = dyn_cast<MatmulOp>(anchorOf(kernel)))
+      return scheduleContract(describe(nullptr, matmul), target).phases();
+    return scheduleConvolution(describeConvolution(nullptr, anchorOf(kernel)), target).phases();
+  }
+
+  Value emitTaskCount(KernelContext &c, unsigned phase) const override {
+    Operation *anchor = anchorOf(c.kernel);
+    if (auto matmul = dyn_cast<MatmulOp>(anchor)) {
+      ContractProblem problem = describe(nullptr, matmul);
+      ContractSchedule schedule = scheduleContract(problem, c.target);
+      Dims y = dimsOf(matmul.getResult()), a = dimsOf(matmul.getA());
+      problem.batch = extentOf(&c, product(matmul.getContext(), ArrayRef(y).drop_back(2)));
+      problem.m = extentOf(&c, y[y.size() - 2]);
+      problem.n = extentOf(&c, y.back());
+      problem.k = extentOf(&c, a[a.size() - (matmul.getTransposeA() ? 2 : 1)]);
+      return nnc::cpu::emitTaskCount(c.b, c.loc, problem, schedule, phase);
+    }
+    ConvolutionProblem problem = describeConvolution(nullptr, anchor);
+    ConvolutionSchedule schedule = scheduleConvolution(problem, c.target);
+    fillExtents(c, anchor, problem.geometry);
+    return nnc::cpu::emitTaskCount(c.b, c.loc, problem, schedule, phase);
+  }
+
+  void emitTask(KernelContext &c, Value task, unsigned phase) const override {
+    Operation *anchor = anchorOf(c.kernel);
+    if (auto matmul = dyn_cast<MatmulOp>(anchor)) {
+      ContractProblem problem = describe(&c, matmul);
+      ContractSchedule schedule = scheduleContract(describe(nullptr, matmul), c.target);
+      emitContractTask(c.b, c.loc, problem, schedule, task, c.workerScratch, c.sharedScratch, phase);
+      return;
+    }
+    ConvolutionProblem problem = describeConvolution(&c, anchor);
+    ConvolutionSchedule schedule = scheduleConvolution(describeConvolution(nullptr, anchor), c.target);
+    emitConvolutionTask(c.b, c.loc, problem, schedule, task, c.workerScratch, c.sharedScratch, phase);
+  }
+
+  // The entry function counts tasks without buffers: only the sizes are emitted there.
+  static void fillExtents(KernelContext &c, Operation *anchor, ConvolutionGeometry &geometry) {
+    auto fill = [&](Value x, Value y) {
+      Dims dx = dimsOf(x), dy = dimsOf(y);
+      geometry.batch = extentOf(&c, dx[0]);
+      for (size_t d = 0; d + 2 < dx.size(); ++d) {
+        geometry.input[d] = extentOf(&c, dx[d + 2]);
+        geometry.output[d] = extentOf(&c, dy[d + 2]);
+      }
+    };
+    if (auto op = dyn_cast<ConvOp>(anchor))
+      fill(op.getInput(), op.getResult());
+    else if (auto op = dyn_cast<ConvInputGradOp>(anchor))
+      fill(op.getResult(), op.getOutputGrad());
+    else
+      fill(cast<ConvWeightGradOp>(anchor).getInput(), cast<ConvWeightGradOp>(anchor).getOutputGrad());
+  }
+};
+
+} // namespace
+
+const ScheduleFamily &contractFamily() {
+  static const ContractFamily family;
+  return family;
+}
+
+} // namespace nnc::cpu
