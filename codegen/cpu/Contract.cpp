@@ -15,7 +15,7 @@ namespace {
 
 /// Worker scratch in elements: panels of B, a sliver of A, the block of C.
 struct ScratchLayout {
-  int64_t panels = 0, sliver = 0, block = 0, pitch = 0, elementBytes = 0;
+  int64_t panels = 0, sliver = 0, sliverApart = 0, block = 0, pitch = 0, elementBytes = 0;
 
   ScratchLayout(const ContractProblem &problem, const ContractSchedule &schedule) {
     int64_t line = 64 / (problem.elementType.getIntOrFloatBitWidth() / 8);
@@ -27,6 +27,9 @@ struct ScratchLayout {
       sliver = llvm::alignTo(
           sliverElements(problem.a, schedule.tileRows, schedule.blockReduction, schedule.lanes),
           line);
+      sliverApart = sliver;
+      if (problem.a.contiguous == ProductOperand::Contiguous::Outer)
+        sliver *= llvm::divideCeil(schedule.blockRows, schedule.tileRows);
     }
     pitch = llvm::alignTo(columns, line) + line;
     block = llvm::alignTo(schedule.blockRows * pitch, line);
@@ -59,10 +62,10 @@ struct TaskEmitter {
   VectorType type;
   Value batchSize, m, n, k;
   Value panels, sliver, block, partials;
-  int64_t pitch;
+  int64_t pitch, sliverApart;
 
   // The block of C at hand.
-  Value batch, split, firstRow, rows, firstColumn, columns, firstStep, lastStep;
+  Value sliverStart, batch, split, firstRow, rows, firstColumn, columns, firstStep, lastStep;
 
   TaskEmitter(OpBuilder &builder, Location loc, const ContractProblem &problem,
               const ContractSchedule &schedule)
@@ -99,6 +102,7 @@ struct TaskEmitter {
       sliver = take(layout.sliver);
     block = take(layout.block);
     pitch = layout.pitch;
+    sliverApart = layout.sliverApart;
     if (schedule.splits > 1)
       partials = emit.view(sharedScratch, emit.index(0), partialElements(problem, schedule),
                            element);
@@ -190,10 +194,22 @@ struct TaskEmitter {
   void emitRowsOfTiles(Value firstOfPanel, Value steps) {
     SliverLayout layout =
         sliverLayout(problem.a, schedule.tileRows, schedule.blockReduction, schedule.lanes);
+    bool allSlivers = problem.a.contiguous == ProductOperand::Contiguous::Outer;
+    if (allSlivers)
+      emitPackAllSlivers(emit, problem.a, type, schedule.tileRows, sliverApart, batch, firstRow,
+                         rows, firstOfPanel, steps, sliver);
     emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows),
                [&](Value row, int64_t tileRows) {
-                 emitPackSliver(emit, problem.a, type, layout, tileRows, batch,
-                                emit.add(firstRow, row), firstOfPanel, steps, sliver);
+                 if (allSlivers) {
+                   // Tiles of what is left at a dynamic edge start inside a sliver.
+                   sliverStart = emit.add(
+                       emit.mul(emit.div(row, schedule.tileRows), sliverApart),
+                       emit.rem(row, schedule.tileRows));
+                 } else {
+                   sliverStart = emit.index(0);
+                   emitPackSliver(emit, problem.a, type, layout, tileRows, batch,
+                                  emit.add(firstRow, row), firstOfPanel, steps, sliver);
+                 }
                  Value blockRow = singlePanel() ? emit.index(0) : row;
                  emitRowOfTiles(firstOfPanel, steps, layout, tileRows, blockRow);
                  if (singlePanel())
@@ -260,7 +276,7 @@ struct TaskEmitter {
           initial[i * tileVectors + j] = emit.load(type, block, position(i, j));
     Values sums =
         emit.loop(emit.index(0), steps, 1, initial, [&](Value step, ValueRange accumulators) {
-          Value start = emit.mul(step, layout.stepStride);
+          Value start = emit.add(sliverStart, emit.mul(step, layout.stepStride));
           return emitOuterStep(
               emit, tile, accumulators,
               [&](int64_t i) {

@@ -24,7 +24,7 @@ struct FilterTask {
   GroupChannels channels;
   VectorType type;
   int64_t taps, sumsPitch, pixels;
-  Value slab, gradients, sums, partials;
+  Value slab, gradients, sums, ordered, partials;
 
   Value split, group, firstFilter, filterCount, firstChannel, channelCount;
 
@@ -64,6 +64,9 @@ struct FilterTask {
                           problem.elementType);
     sums = emit.view(workerScratch, emit.index((sizes.slab + sizes.gradients) * bytes),
                      sizes.sums, problem.elementType);
+    ordered = emit.view(workerScratch,
+                        emit.index((sizes.slab + sizes.gradients + sizes.sums) * bytes),
+                        sizes.sums, problem.elementType);
   }
 
   Value blockSize(int64_t block, int64_t all, Value first) {
@@ -129,8 +132,7 @@ struct FilterTask {
         fillGradient(emit.add(firstImage, i), channel, tileStart, emit.mul(at, pixels));
       });
     });
-    emit.tiles(filterCount, schedule.tileRows, channels.result % schedule.tileRows,
-               [&](Value filter, int64_t rows) { emitFilterRows(filter, rows, imageCount); });
+    forEachTile([&](const Tile &tile) { addTile(tile, imageCount); });
   }
 
   void fillGradient(Value image, Value channel, ValueRange tileStart, Value base) {
@@ -145,34 +147,48 @@ struct FilterTask {
     });
   }
 
-  /// `rows` filters with all channels and taps, in tiles of tileVectors taps.
-  void emitFilterRows(Value filter, int64_t rows, Value imageCount) {
-    auto all = plane.tapsOf(0);
-    if (taps * 2 > schedule.tileVectors) {
-      emit.loop(emit.index(0), channelCount, 1, [&](Value channel) {
-        for (int64_t first = 0; first < taps; first += schedule.tileVectors)
-          emitTile(filter, rows, channel, 1,
-                   ArrayRef(all).slice(first, std::min(schedule.tileVectors, taps - first)),
-                   imageCount);
-      });
-      return;
-    }
-    int64_t together = schedule.tileVectors / taps;
-    emit.tiles(channelCount, together,
-               schedule.blockReduction % together == 0
-                   ? std::optional<int64_t>(channels.reduced % together)
-                   : std::nullopt,
-               [&](Value channel, int64_t count) {
-                 emitTile(filter, rows, channel, count, all, imageCount);
+  /// A register tile: filters times taps of one channel, or all taps of several.
+  struct Tile {
+    Value filter, channel;
+    int64_t rows, channels, firstTap, taps;
+    int64_t width() const { return channels * taps; }
+  };
+
+  void forEachTile(llvm::function_ref<void(const Tile &)> body) {
+    emit.tiles(filterCount, schedule.tileRows, channels.result % schedule.tileRows,
+               [&](Value filter, int64_t rows) {
+                 if (taps * 2 > schedule.tileVectors) {
+                   emit.loop(emit.index(0), channelCount, 1, [&](Value channel) {
+                     for (int64_t first = 0; first < taps; first += schedule.tileVectors)
+                       body({filter, channel, rows, 1, first,
+                             std::min(schedule.tileVectors, taps - first)});
+                   });
+                   return;
+                 }
+                 int64_t together = schedule.tileVectors / taps;
+                 emit.tiles(channelCount, together,
+                            schedule.blockReduction % together == 0
+                                ? std::optional<int64_t>(channels.reduced % together)
+                                : std::nullopt,
+                            [&](Value channel, int64_t count) {
+                              body({filter, channel, rows, count, 0, taps});
+                            });
                });
   }
 
-  void emitTile(Value filter, int64_t rows, Value channel, int64_t channelsAtOnce,
-                ArrayRef<PlaneTap> tileTaps, Value imageCount) {
-    int64_t width = channelsAtOnce * tileTaps.size(), images = schedule.images;
-    RegisterTile tile{rows, width, type};
-    Value firstGradient = emit.mul(filter, images * pixels);
-    Value firstPlane = emit.mul(channel, images * plane.elements());
+  /// A tile's sums lie together, rows of the tile one after the other.
+  Value sumsOf(const Tile &tile) {
+    Value columns = emit.add(emit.mul(tile.channel, taps), tile.firstTap);
+    return emit.add(emit.mul(tile.filter, schedule.blockReduction * taps),
+                    emit.mul(columns, tile.rows));
+  }
+
+  void addTile(const Tile &at, Value imageCount) {
+    int64_t images = schedule.images;
+    RegisterTile tile{at.rows, at.width(), type};
+    auto all = plane.tapsOf(0);
+    Value firstGradient = emit.mul(at.filter, images * pixels);
+    Value firstPlane = emit.mul(at.channel, images * plane.elements());
     Values totals = emit.loop(
         emit.index(0), imageCount, 1, tile.zeros(emit), [&](Value image, ValueRange carried) {
           Value gradient = emit.add(firstGradient, emit.mul(image, pixels));
@@ -187,34 +203,48 @@ struct FilterTask {
                                        emit.add(emit.add(gradient, pixel), i * images * pixels));
                     },
                     [&](int64_t j) {
-                      int64_t c = j / tileTaps.size();
-                      int64_t place = tileTaps[j % tileTaps.size()].place;
+                      int64_t place = all[at.firstTap + j % at.taps].place;
                       return emit.load(type, slab,
                                        emit.add(emit.add(source, pixel),
-                                                c * images * plane.elements() + place));
+                                                j / at.taps * images * plane.elements() + place));
                     });
               });
         });
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < width; ++j) {
-        int64_t c = j / tileTaps.size();
-        Value at = emit.add(
-            emit.mul(emit.add(filter, i), sumsPitch),
-            emit.add(emit.mul(channel, taps), c * taps + tileTaps[j % tileTaps.size()].filter));
-        Value sum = emitHorizontalSum(emit, totals[i * width + j]);
-        Value total =
-            arith::AddFOp::create(emit.builder, emit.loc, emit.loadScalar(sums, at), sum);
-        emit.storeScalar(total, sums, at);
-      }
+    int64_t lanes = schedule.lanes, count = totals.size();
+    for (int64_t first = 0; first < count; first += lanes) {
+      int64_t active = std::min(lanes, count - first);
+      Value mask = active == lanes ? Value() : emit.index(active);
+      Value to = emit.add(sumsOf(at), first);
+      Value added = emitHorizontalSums(emit, ArrayRef(totals).slice(first, active));
+      Value old = emit.load(type, sums, to, mask);
+      emit.store(arith::AddFOp::create(emit.builder, emit.loc, old, added), sums, to, mask);
+    }
+  }
+
+  /// Brings the tiles' sums into the filter's order.
+  void orderSums() {
+    forEachTile([&](const Tile &tile) {
+      Value from = sumsOf(tile);
+      Value column = emit.add(emit.mul(tile.channel, taps), tile.firstTap);
+      emit.loop(emit.index(0), emit.index(tile.rows), 1, [&](Value i) {
+        Value to = emit.add(emit.mul(emit.add(tile.filter, i), sumsPitch), column);
+        emit.loop(emit.index(0), emit.index(tile.width()), 1, [&](Value j) {
+          Value sum =
+              emit.loadScalar(sums, emit.add(emit.add(from, emit.mul(i, tile.width())), j));
+          emit.storeScalar(sum, ordered, emit.add(to, j));
+        });
+      });
+    });
   }
 
   void finish() {
+    orderSums();
     emit.loop(emit.index(0), filterCount, 1, [&](Value k) {
       Value filter = emit.add(emit.add(emit.mul(group, channels.result), firstFilter), k);
       Value to = emit.mul(emit.add(emit.mul(filter, channels.reduced), firstChannel), taps);
       Value from = emit.mul(k, sumsPitch);
       emit.vectors(emit.mul(channelCount, taps), schedule.lanes, [&](Value at, Value active) {
-        Value vector = emit.load(type, sums, emit.add(from, at));
+        Value vector = emit.load(type, ordered, emit.add(from, at));
         if (schedule.splits == 1)
           problem.store(emit.builder, emit.loc, emit.index(0), emit.index(0), emit.add(to, at),
                         vector, active);

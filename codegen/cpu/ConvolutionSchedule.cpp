@@ -198,9 +198,12 @@ struct Model {
     schedule.tile[2] = std::min<int64_t>(places[2], known[2] ? 256 : usualWidth);
     schedule.tile[2] =
         llvm::divideCeil(places[2], llvm::divideCeil(places[2], schedule.tile[2]));
-    // Rows until there are some hundred vectors.
+    // Rows until a register tile's planes, a few of dy and one or two of x, fill most of the
+    // first-level cache.
+    int64_t planeVectors = std::max<int64_t>(target.l1 * 7 / 8 / target.vectorBytes / 8, 8);
     auto grow = [&](int axis) {
-      while (schedule.tile[axis] < places[axis] && Plane(problem, schedule.tile, lanes).vectors() < 128)
+      while (schedule.tile[axis] < places[axis] &&
+             Plane(problem, schedule.tile, lanes).vectors() < planeVectors)
         ++schedule.tile[axis];
       schedule.tile[axis] = llvm::divideCeil(
           places[axis], llvm::divideCeil(places[axis], schedule.tile[axis]));
@@ -224,7 +227,7 @@ struct Model {
         reduced = llvm::divideCeil(reduced, 2);
     }
     // Tasks of about the right size, once there are enough vectors to sum over.
-    schedule.images = std::clamp<int64_t>(128 / plane.vectors(), 1, batch);
+    schedule.images = std::clamp<int64_t>(planeVectors / plane.vectors(), 1, batch);
     while (schedule.images > 1 && !fits(filters, reduced, schedule.images))
       --schedule.images;
     schedule.blockReduction = reduced;

@@ -27,7 +27,7 @@ struct DataScratch {
 /// Scratch of a weight-gradient task, in elements.
 struct FilterScratch {
   int64_t slab, gradients, sums, sumsPitch;
-  int64_t elements() const { return slab + gradients + sums; }
+  int64_t elements() const { return slab + gradients + 2 * sums; }
 
   FilterScratch(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule,
                 const Plane &plane);

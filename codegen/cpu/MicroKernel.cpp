@@ -219,6 +219,52 @@ Value emitHorizontalSum(LoopEmitter &emit, Value vector) {
   return vector::ReductionOp::create(emit.builder, emit.loc, vector::CombiningKind::ADD, vector);
 }
 
+// Halves the lanes that hold parts of one sum, and puts two vectors' halves side
+// by side, until each lane is a sum: lane i is then of vector i with its bits reversed.
+Value emitHorizontalSums(LoopEmitter &emit, ValueRange vectors) {
+  auto type = cast<VectorType>(vectors[0].getType());
+  int64_t lanes = type.getNumElements();
+  int64_t bits = llvm::Log2_64(lanes);
+  Values current(lanes);
+  for (int64_t i = 0; i < lanes; ++i) {
+    int64_t reversed = 0;
+    for (int64_t bit = 0; bit < bits; ++bit)
+      reversed |= (i >> bit & 1) << (bits - 1 - bit);
+    if (reversed < int64_t(vectors.size()))
+      current[i] = vectors[reversed];
+  }
+  for (int64_t distance = lanes / 2; distance > 0; distance /= 2) {
+    Values next;
+    for (size_t i = 0; i < current.size(); i += 2) {
+      Value left = current[i], right = current[i + 1];
+      if (!left && !right) {
+        next.push_back({});
+        continue;
+      }
+      if (!left)
+        std::swap(left, right);
+      llvm::SmallVector<int64_t> low(lanes), high(lanes);
+      if (!right) {
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          high[lane] = lane ^ distance;
+        Value turned = vector::ShuffleOp::create(emit.builder, emit.loc, left, left, high);
+        next.push_back(arith::AddFOp::create(emit.builder, emit.loc, left, turned));
+        continue;
+      }
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        bool second = lane & distance;
+        low[lane] = second ? lanes + lane - distance : lane;
+        high[lane] = second ? lanes + lane : lane + distance;
+      }
+      Value lows = vector::ShuffleOp::create(emit.builder, emit.loc, left, right, low);
+      Value highs = vector::ShuffleOp::create(emit.builder, emit.loc, left, right, high);
+      next.push_back(arith::AddFOp::create(emit.builder, emit.loc, lows, highs));
+    }
+    current = next;
+  }
+  return current[0];
+}
+
 // Eklundh's method: at distance d swap the off-diagonal d x d blocks of each 2d x 2d block.
 Values emitTranspose(LoopEmitter &emit, ValueRange rows) {
   Values current(rows);

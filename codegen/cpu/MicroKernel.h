@@ -99,6 +99,10 @@ Values emitDotStep(LoopEmitter &emit, const RegisterTile &tile, mlir::ValueRange
 /// The sum of a vector's lanes, always in the same tree order.
 mlir::Value emitHorizontalSum(LoopEmitter &emit, mlir::Value vector);
 
+/// The same for up to as many vectors as each has lanes: their sums, in order,
+/// in the first lanes of one vector. A fraction of the cost of one at a time.
+mlir::Value emitHorizontalSums(LoopEmitter &emit, mlir::ValueRange vectors);
+
 /// Transposes a square of vectors, as many as each has lanes (a power of two).
 Values emitTranspose(LoopEmitter &emit, mlir::ValueRange rows);
 

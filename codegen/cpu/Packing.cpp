@@ -32,16 +32,7 @@ void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, VectorType type,
   int64_t lanes = type.getNumElements();
   switch (a.contiguous) {
   case Contiguous::Outer:
-    // Whole vectors are stored; what overruns a step is overwritten by the next.
-    emit.loop(emit.index(0), steps, 1, [&](Value step) {
-      Value from = emit.mul(step, layout.stepStride);
-      for (int64_t row = 0; row < rows; row += lanes) {
-        Value active = row + lanes <= rows ? Value() : emit.index(rows - row);
-        Value vector = a.vector(b, loc, type, batch, emit.add(m, row), emit.add(k, step), active);
-        emit.store(vector, sliver, emit.add(from, row));
-      }
-    });
-    return;
+    return; // emitPackAllSlivers
   case Contiguous::Reduction:
     emit.loop(emit.index(0), emit.index(rows), 1, [&](Value row) {
       Value to = emit.mul(row, layout.rowStride);
@@ -61,6 +52,29 @@ void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, VectorType type,
     });
     return;
   }
+}
+
+void emitPackAllSlivers(LoopEmitter &emit, const ProductOperand &a, VectorType type,
+                        int64_t tileRows, int64_t apart, Value batch, Value m, Value rows,
+                        Value k, Value steps, Value slivers) {
+  int64_t lanes = type.getNumElements();
+  Value zero = emit.index(0);
+  // Whole vectors are stored; what overruns a step is overwritten by the next.
+  emit.loop(zero, steps, 1, [&](Value step) {
+    Value from = emit.mul(step, tileRows);
+    emit.loop(zero, rows, tileRows, [&](Value row) {
+      Value to = emit.add(emit.mul(emit.div(row, tileRows), apart), from);
+      Value left = emit.min(emit.sub(rows, row), emit.index(tileRows));
+      for (int64_t part = 0; part < tileRows; part += lanes) {
+        Value active = emit.min(emit.sub(left, emit.index(part)), emit.index(lanes));
+        if (part > 0)
+          active = emit.max(active, zero);
+        Value vector = a.vector(emit.builder, emit.loc, type, batch,
+                                emit.add(m, emit.add(row, part)), emit.add(k, step), active);
+        emit.store(vector, slivers, emit.add(to, part));
+      }
+    });
+  });
 }
 
 namespace {
@@ -83,13 +97,24 @@ struct PanelPacker {
   }
 
   void copyRows() {
-    emit.vectors(columns, lanes(), [&](Value column, Value active) {
-      Value start = position(emit.index(0), column);
-      emit.loop(emit.index(0), steps, 1, [&](Value step) {
-        Value vector = operand.vector(emit.builder, emit.loc, type, batch, emit.add(n, column),
-                                      emit.add(k, step), active);
-        emit.store(vector, panels, emit.add(start, emit.mul(step, width)));
+    auto copy = [&](Value column, Value start, Value step, Value active) {
+      Value vector = operand.vector(emit.builder, emit.loc, type, batch, emit.add(n, column),
+                                    emit.add(k, step), active);
+      emit.store(vector, panels, emit.add(start, emit.mul(step, width)));
+    };
+    // Neighbouring cache lines of a row together.
+    Value full = emit.sub(columns, emit.rem(columns, width));
+    emit.loop(emit.index(0), steps, 1, [&](Value step) {
+      emit.loop(emit.index(0), full, width, [&](Value panel) {
+        Value start = emit.mul(panel, panelSteps);
+        for (int64_t column = 0; column < width; column += lanes())
+          copy(emit.add(panel, column), emit.add(start, column), step, {});
       });
+    });
+    emit.vectors(emit.sub(columns, full), lanes(), [&](Value column, Value active) {
+      Value start = emit.add(emit.mul(full, panelSteps), column);
+      emit.loop(emit.index(0), steps, 1,
+                [&](Value step) { copy(emit.add(full, column), start, step, active); });
     });
   }
 

@@ -19,10 +19,19 @@ SliverLayout sliverLayout(const ProductOperand &a, int64_t rows, int64_t reducti
 /// Elements that a sliver of `rows` takes, with the slack that vector stores overrun.
 int64_t sliverElements(const ProductOperand &a, int64_t rows, int64_t reduction, int64_t lanes);
 
-/// Packs rows [m, m + rows) and steps [k, k + steps) of A.
+/// Packs rows [m, m + rows) and steps [k, k + steps) of A, for an A that is
+/// not contiguous along m.
 void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, mlir::VectorType type,
                     SliverLayout layout, int64_t rows, mlir::Value batch, mlir::Value m,
                     mlir::Value k, mlir::Value steps, mlir::Value sliver);
+
+/// Packs `rows` rows of an A that is contiguous along m as slivers of
+/// `tileRows`, `apart` elements from one to the next: all at once, because a
+/// cache line holds parts of several slivers.
+void emitPackAllSlivers(LoopEmitter &emit, const ProductOperand &a, mlir::VectorType type,
+                        int64_t tileRows, int64_t apart, mlir::Value batch, mlir::Value m,
+                        mlir::Value rows, mlir::Value k, mlir::Value steps,
+                        mlir::Value slivers);
 
 /// Packs columns [n, n + columns) and steps [k, k + steps) of B as panels
 /// [columns / width][steps rounded to `panelSteps`][width]; missing columns of

@@ -108,6 +108,7 @@ template <typename T> void expectConvolution(CompiledProduct &compiled, const Co
   for (int64_t size : c.output())
     sizes.push_back(size);
   compiled.run(first, second, result.data(), sizes);
+  compiled.checkScratch();
   double epsilon = std::is_same_v<T, float> ? 1e-6 : 2e-15;
   for (int64_t i = 0; i < count; ++i)
     ASSERT_NEAR(result[i], expected[i], epsilon * (1 + terms[i])) << describe(c) << " at " << i;

@@ -81,6 +81,9 @@ void CompiledProduct::run(const void *first, const void *second, void *result,
            scratch, scratch, 0, footprint.perWorkerBytes, 1, sums, sums, 0, footprint.sharedBytes,
            1, values[0], values[1], values[2], values[3], values[4], values[5], values[6],
            values[7]);
+}
+
+void CompiledProduct::checkScratch() {
   checkGuard(worker, footprint.perWorkerBytes, guardBytes, "worker");
   checkGuard(shared, footprint.sharedBytes, guardBytes, "shared");
 }

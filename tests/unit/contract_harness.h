@@ -20,6 +20,8 @@ namespace nnc::test {
 class CompiledProduct {
 public:
   void run(const void *first, const void *second, void *result, llvm::ArrayRef<int64_t> sizes);
+  /// Ends the program if a kernel wrote behind its scratch.
+  void checkScratch();
   cpu::ContractFootprint footprint;
 
 private:

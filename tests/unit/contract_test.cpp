@@ -37,6 +37,7 @@ void expectProduct(CompiledProduct &compiled, const ProductCase &c) {
   int64_t count = c.batch * c.m * c.n;
   std::vector<T> result(count + 64, T(7));
   compiled.run(a.data(), b.data(), result.data(), {c.batch, c.m, c.n, c.k});
+  compiled.checkScratch();
   // Rounding errors of a sum's steps, as a random walk of growing steps.
   double tolerance = (std::is_same_v<T, float> ? 1e-6 : 2e-15) * (4 + std::sqrt(double(c.k)));
   for (int64_t item = 0; item < c.batch; ++item)
