@@ -132,6 +132,20 @@ static llvm::Error emitNative(Compilation &c) {
   return llvm::Error::success();
 }
 
+/// `layer features.0, model.py:12: ` as far as a location knows.
+static std::string describePlace(Location location) {
+  std::string layer, line;
+  location->walk([&](Location part) {
+    if (auto name = dyn_cast<NameLoc>(part); name && layer.empty())
+      layer = "layer " + name.getName().str();
+    if (auto file = dyn_cast<FileLineColLoc>(part); file && line.empty() && file.getLine())
+      line = file.getFilename().str() + ":" + std::to_string(file.getLine());
+    return WalkResult::advance();
+  });
+  std::string place = layer + (layer.empty() || line.empty() ? "" : ", ") + line;
+  return place.empty() ? place : place + ": ";
+}
+
 llvm::Error runStages(Compilation &c, Stage last) {
   llvm::Expected<cpu::Target> target = cpu::Target::forCPU(c.options.cpu);
   if (!target)
@@ -147,9 +161,7 @@ llvm::Error runStages(Compilation &c, Stage last) {
     return error;
   // Passes report through diagnostics: gathered into the one error returned.
   ScopedDiagnosticHandler handler(c.context.get(), [&](Diagnostic &diagnostic) {
-    std::string line;
-    llvm::raw_string_ostream(line) << diagnostic.getLocation() << ": " << diagnostic;
-    c.diagnostics.push_back(line);
+    c.diagnostics.push_back(describePlace(diagnostic.getLocation()) + diagnostic.str());
     return success();
   });
   struct Step {

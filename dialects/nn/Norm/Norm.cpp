@@ -16,16 +16,22 @@ void NNDialect::registerNormOps() {
       >();
 }
 
+// x - max(x). The result of a softmax does not depend on what is subtracted, so
+// the maximum counts as a constant: its gradient would be a sum of rounding errors.
+static Value shiftedByMaximum(Builder &b, Value x, int64_t axis) {
+  return b.map("stated(x0 - x1, x0, 1.0)", {x, b.reduce(ReduceKind::max, x, axis)});
+}
+
 SmallVector<Value> SoftmaxOp::decompose(Builder &b) {
   int64_t axis = getAxis();
-  Value shifted = b.sub(getInput(), b.reduce(ReduceKind::max, getInput(), axis));
+  Value shifted = shiftedByMaximum(b, getInput(), axis);
   Value e = b.apply("exp", shifted);
   return {b.div(e, b.sum(e, axis))};
 }
 
 SmallVector<Value> LogSoftmaxOp::decompose(Builder &b) {
   int64_t axis = getAxis();
-  Value shifted = b.sub(getInput(), b.reduce(ReduceKind::max, getInput(), axis));
+  Value shifted = shiftedByMaximum(b, getInput(), axis);
   return {b.map("x0 - log(x1)", {shifted, b.sum(b.apply("exp", shifted), axis)})};
 }
 
