@@ -7,9 +7,24 @@ using namespace nnc::pt2;
 
 //===-- products --------------------------------------------------------------------===//
 
+/// A weight or bias that holds one value a channel.
+static bool fits(Call &call, llvm::StringRef name, Value value, AffineExpr channels) {
+  if (!value || (nn::rankOf(value) == 1 && nn::sameSize(nn::dimsOf(value)[0], channels)))
+    return true;
+  call.reject(name, "does not have one value for each channel");
+  return false;
+}
+
 static Results linear(Call &call) {
-  return {call.builder.linear(call.tensor("input"), call.tensor("weight"),
-                              call.optionalTensor("bias"))};
+  Value x = call.tensor("input"), weight = call.tensor("weight");
+  Value bias = call.optionalTensor("bias");
+  if (call.hasFailed() || nn::rankOf(x) < 1 || nn::rankOf(weight) != 2) {
+    call.reject("weight", "must be a matrix, and the input must have an axis");
+    return {Value()};
+  }
+  if (!fits(call, "bias", bias, nn::dimsOf(weight)[0]))
+    return {Value()};
+  return {call.builder.linear(x, weight, bias)};
 }
 
 /// mm, bmm, matmul: the second operand is `mat2` or `other`.
@@ -28,44 +43,69 @@ static Results addmm(Call &call) {
 
 //===-- convolution -----------------------------------------------------------------===//
 
-/// Spatial axes: those of the weight [K, C / groups, kernel...].
-static size_t spatialRank(Value weight) { return weight ? nn::rankOf(weight) - 2 : 1; }
+namespace {
+/// The operands of a convolution; spatial axes are those of the weight
+/// [K, C / groups, kernel...] (transposed: [C, K / groups, kernel...]).
+struct Convolution {
+  Value x, weight, bias;
+  size_t rank = 1;
+  int64_t groups;
+
+  Convolution(Call &call, bool transposed)
+      : x(call.tensor("input")), weight(call.tensor("weight")), bias(call.optionalTensor("bias")),
+        groups(call.integer("groups", 1)) {
+    if (call.hasFailed())
+      return;
+    nn::Dims in = nn::dimsOf(x), kernel = nn::dimsOf(weight);
+    if (kernel.size() < 3 || in.size() > kernel.size() || in.size() + 1 < kernel.size() || groups < 1) {
+      call.reject("weight", "does not have the rank that the input needs");
+      return;
+    }
+    rank = kernel.size() - 2;
+    fits(call, "bias", bias, transposed ? kernel[1] * groups : kernel[0]);
+  }
+};
+} // namespace
 
 static Results conv(Call &call) {
-  Value x = call.tensor("input"), weight = call.tensor("weight");
-  Value bias = call.optionalTensor("bias");
-  size_t rank = spatialRank(weight);
-  SmallVector<int64_t> padding = call.spatial("padding", rank, 0);
-  return {call.builder.conv(x, weight, bias, call.spatial("stride", rank, 1), padding, padding,
-                            call.spatial("dilation", rank, 1), call.integer("groups", 1))};
+  Convolution c(call, /*transposed=*/false);
+  SmallVector<int64_t> padding = call.spatial("padding", c.rank, 0, 0),
+                       stride = call.spatial("stride", c.rank, 1),
+                       dilation = call.spatial("dilation", c.rank, 1);
+  if (call.hasFailed())
+    return {Value()};
+  return {call.builder.conv(c.x, c.weight, c.bias, stride, padding, padding, dilation, c.groups)};
 }
 
 /// padding='same' with an odd total puts the larger half after the data.
 static Results convNamedPadding(Call &call) {
-  Value x = call.tensor("input"), weight = call.tensor("weight");
-  Value bias = call.optionalTensor("bias");
-  if (!weight)
+  Convolution c(call, /*transposed=*/false);
+  SmallVector<int64_t> stride = call.spatial("stride", c.rank, 1),
+                       dilation = call.spatial("dilation", c.rank, 1);
+  llvm::StringRef padding = call.text("padding", "valid");
+  if (call.hasFailed())
     return {Value()};
-  size_t rank = spatialRank(weight);
-  SmallVector<int64_t> low(rank, 0), high(rank, 0), dilation = call.spatial("dilation", rank, 1);
-  if (call.text("padding", "valid") == "same")
-    for (size_t axis = 0; axis < rank; ++axis) {
-      int64_t total = dilation[axis] * (nn::constantSize(nn::dimsOf(weight)[axis + 2]).value_or(1) - 1);
+  SmallVector<int64_t> low(c.rank, 0), high(c.rank, 0);
+  if (padding == "same")
+    for (size_t axis = 0; axis < c.rank; ++axis) {
+      int64_t kernel = nn::constantSize(nn::dimsOf(c.weight)[axis + 2]).value_or(1);
+      int64_t total = dilation[axis] * (kernel - 1);
       low[axis] = total / 2;
       high[axis] = total - total / 2;
     }
-  return {call.builder.conv(x, weight, bias, call.spatial("stride", rank, 1), low, high, dilation,
-                            call.integer("groups", 1))};
+  return {call.builder.conv(c.x, c.weight, c.bias, stride, low, high, dilation, c.groups)};
 }
 
 static Results convTranspose(Call &call) {
-  Value x = call.tensor("input"), weight = call.tensor("weight");
-  Value bias = call.optionalTensor("bias");
-  size_t rank = spatialRank(weight);
-  return {call.builder.convTranspose(x, weight, bias, call.spatial("stride", rank, 1),
-                                     call.spatial("padding", rank, 0),
-                                     call.spatial("output_padding", rank, 0),
-                                     call.integer("groups", 1), call.spatial("dilation", rank, 1))};
+  Convolution c(call, /*transposed=*/true);
+  SmallVector<int64_t> padding = call.spatial("padding", c.rank, 0, 0),
+                       extra = call.spatial("output_padding", c.rank, 0, 0),
+                       stride = call.spatial("stride", c.rank, 1),
+                       dilation = call.spatial("dilation", c.rank, 1);
+  if (call.hasFailed())
+    return {Value()};
+  return {call.builder.convTranspose(c.x, c.weight, c.bias, stride, padding, extra, c.groups,
+                                     dilation)};
 }
 
 static Results convolution(Call &call) {
@@ -80,20 +120,26 @@ struct Windows {
   SmallVector<int64_t> kernel, stride, padding, dilation;
   Windows(Call &call, size_t rank)
       : kernel(call.spatial("kernel_size", rank)), stride(call.integers("stride")),
-        padding(call.spatial("padding", rank, 0)), dilation(call.spatial("dilation", rank, 1)) {
+        padding(call.spatial("padding", rank, 0, 0)), dilation(call.spatial("dilation", rank, 1)) {
     stride = stride.empty() ? kernel : call.spatial("stride", rank);
+    if (size_t axes = call.selfDims().size(); axes != rank + 1 && axes != rank + 2)
+      call.reject(call.selfName(), Twine("must have ") + Twine(rank + 1) + " or " + Twine(rank + 2) + " axes");
   }
 };
 } // namespace
 
 template <size_t rank> static Results maxPool(Call &call) {
   Windows w(call, rank);
+  if (call.hasFailed())
+    return {Value()};
   return {call.builder.maxPool(call.self(), w.kernel, w.stride, w.padding, w.dilation,
                                call.flag("ceil_mode", false))};
 }
 
 template <size_t rank> static Results maxPoolWithIndices(Call &call) {
   Windows w(call, rank);
+  if (call.hasFailed())
+    return {Value()};
   auto [y, indices] = call.builder.maxPoolWithIndices(
       call.self(), w.kernel, w.stride, w.padding, w.dilation, call.flag("ceil_mode", false));
   return {y, indices};
@@ -101,6 +147,8 @@ template <size_t rank> static Results maxPoolWithIndices(Call &call) {
 
 template <size_t rank> static Results avgPool(Call &call) {
   Windows w(call, rank);
+  if (call.hasFailed())
+    return {Value()};
   std::optional<int64_t> divisor;
   if (call.given("divisor_override"))
     divisor = call.integer("divisor_override");
@@ -110,7 +158,12 @@ template <size_t rank> static Results avgPool(Call &call) {
 }
 
 template <size_t rank> static Results adaptiveAvgPool(Call &call) {
-  return {call.builder.adaptiveAvgPool(call.self(), call.spatial("output_size", rank))};
+  if (call.selfDims().size() < rank)
+    call.reject(call.selfName(), "has too few axes");
+  SmallVector<int64_t> size = call.spatial("output_size", rank);
+  if (call.hasFailed())
+    return {Value()};
+  return {call.builder.adaptiveAvgPool(call.self(), size)};
 }
 
 //===-- normalisation ---------------------------------------------------------------===//
@@ -122,6 +175,14 @@ static Results batchNorm(Call &call) {
   bool training = call.training("training");
   if (call.hasFailed())
     return {Value()};
+  nn::Dims dims = nn::dimsOf(x);
+  if (dims.size() < 2)
+    call.reject("input", "must have an axis of channels");
+  else if (fits(call, "weight", weight, dims[1]) && fits(call, "bias", bias, dims[1]) &&
+           fits(call, "running_mean", mean, dims[1]))
+    fits(call, "running_var", variance, dims[1]);
+  if (!mean != !variance)
+    call.reject("running_var", "must be given if and only if running_mean is");
   if (training && mean && (!isa<BlockArgument>(mean) || !isa<BlockArgument>(variance)))
     call.reject("running_mean", "must be a buffer of the module");
   if (call.hasFailed())
@@ -135,9 +196,14 @@ static Results batchNorm(Call &call) {
 }
 
 static Results layerNorm(Call &call) {
-  return {call.builder.layerNorm(call.tensor("input"), call.integers("normalized_shape").size(),
-                                 call.optionalTensor("weight"), call.optionalTensor("bias"),
-                                 call.number("eps", 1e-5))};
+  Value x = call.tensor("input"), weight = call.optionalTensor("weight"),
+        bias = call.optionalTensor("bias");
+  size_t rank = call.integers("normalized_shape").size();
+  if (call.hasFailed() || rank > call.selfDims().size()) {
+    call.reject("normalized_shape", "has more axes than the input");
+    return {Value()};
+  }
+  return {call.builder.layerNorm(x, rank, weight, bias, call.number("eps", 1e-5))};
 }
 
 /// Normalises groups of channels of x [N, C, ...]: a layer norm of [N, groups, rest],
@@ -146,7 +212,8 @@ static Value normalizeGroups(Call &call, AffineExpr groups) {
   FunctionBuilder &builder = call.builder;
   Value x = call.tensor("input"), weight = call.optionalTensor("weight"),
         bias = call.optionalTensor("bias");
-  if (!x)
+  if (!x || nn::rankOf(x) < 2 || !fits(call, "weight", weight, nn::dimsOf(x)[1]) ||
+      !fits(call, "bias", bias, nn::dimsOf(x)[1]))
     return {};
   nn::Dims dims = nn::dimsOf(x), line(dims.size(), builder.size(1));
   AffineExpr rest = nn::product(builder.context(), ArrayRef(dims).drop_front(1)).floorDiv(groups);
@@ -154,8 +221,8 @@ static Value normalizeGroups(Call &call, AffineExpr groups) {
   Value y = builder.view(builder.layerNorm(grouped, 1, {}, {}, call.number("eps", 1e-5)), dims);
   line[1] = dims[1];
   if (y && weight)
-    y = builder.mul(y, builder.view(weight, line));
-  return y && bias ? builder.add(y, builder.view(bias, line)) : y;
+    y = builder.elementwise("mul", {y, builder.view(weight, line)});
+  return y && bias ? builder.elementwise("add", {y, builder.view(bias, line)}) : y;
 }
 
 static Results groupNorm(Call &call) {

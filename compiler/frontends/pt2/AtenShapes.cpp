@@ -13,6 +13,14 @@ static Results stack(Call &call) {
   return {call.builder.stack(call.tensorList("tensors"), call.integer("dim", 0))};
 }
 
+/// Each tensor of a list in the shape of all of them together.
+static Results broadcastTensors(Call &call) {
+  Results results;
+  for (auto [index, value] : llvm::enumerate(call.tensorList("tensors")))
+    results.push_back(value ? call.builder.expand(value, call.outputDims(index)) : Value());
+  return results;
+}
+
 static Results pad(Call &call) {
   if (call.text("mode", "constant") != "constant")
     call.reject("mode", "other than constant is not supported");
@@ -57,6 +65,7 @@ static constexpr AtenOp shapes[] = {
     {"cat", cat},
     {"concat", cat},
     {"stack", stack},
+    {"broadcast_tensors", broadcastTensors},
     {"constant_pad_nd", pad},
     {"pad", pad},
     {"repeat", repeat},

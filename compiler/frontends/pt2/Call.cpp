@@ -182,7 +182,7 @@ SmallVector<int64_t> Call::integers(StringRef name) {
 }
 
 SmallVector<int64_t> Call::spatial(StringRef name, size_t rank,
-                                   std::optional<int64_t> byDefault) {
+                                   std::optional<int64_t> byDefault, int64_t minimum) {
   SmallVector<int64_t> values = integers(name);
   if (values.empty() && byDefault)
     values.push_back(*byDefault);
@@ -192,6 +192,9 @@ SmallVector<int64_t> Call::spatial(StringRef name, size_t rank,
     reject(name, "must hold " + Twine(rank) + " integers");
     values.assign(rank, 1);
   }
+  for (int64_t value : values)
+    if (value < minimum)
+      reject(name, Twine("must be at least ") + Twine(minimum));
   return values;
 }
 

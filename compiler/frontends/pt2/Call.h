@@ -44,7 +44,7 @@ public:
   llvm::SmallVector<int64_t> integers(llvm::StringRef name);
   /// One value a spatial axis: [2] stands for [2, 2], an absent list for `byDefault`.
   llvm::SmallVector<int64_t> spatial(llvm::StringRef name, size_t rank,
-                                     std::optional<int64_t> byDefault = {});
+                                     std::optional<int64_t> byDefault = {}, int64_t minimum = 1);
   /// An axis, or the axes of a list; none given: empty.
   llvm::SmallVector<int64_t> axes(llvm::StringRef name);
   /// One axis of the first argument (or of the first tensor of a list).

@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
 #include "llvm/ADT/MapVector.h"
 #include <set>
 
@@ -177,6 +178,7 @@ private:
   bool addBoundary(ArrayRef<State> states, const std::set<std::string> &buffers);
   bool translate(const Node &node);
   bool defineResults(Call &call, Results results);
+  bool hasShapeOfFile(Call &call, unsigned index, Value value);
   bool mutate(Call &call, Value value);
   bool addResults(ArrayRef<State> states);
   bool isBatchCounter(const Node &node) const;
@@ -283,6 +285,20 @@ bool Importer::mutate(Call &call, Value value) {
   return defineResults(call, {View::identity()});
 }
 
+/// The file knows every shape: a difference means that the operator was misread.
+bool Importer::hasShapeOfFile(Call &call, unsigned index, Value value) {
+  if (!value)
+    return false;
+  nn::Dims expected = call.outputDims(index), actual = nn::dimsOf(value);
+  bool matches = !call.hasFailed() && expected.size() == actual.size();
+  for (size_t axis = 0; matches && axis < expected.size(); ++axis) {
+    auto a = nn::constantSize(expected[axis]), b = nn::constantSize(actual[axis]);
+    matches = !a || !b || *a == *b;
+  }
+  return matches || fail(Twine(call.node.target) + ": the shape of result " + Twine(index) +
+                         " is not the one in the file");
+}
+
 bool Importer::defineResults(Call &call, Results results) {
   std::vector<StringRef> names = call.outputNames();
   if (names.size() > results.size())
@@ -295,23 +311,17 @@ bool Importer::defineResults(Call &call, Results results) {
     if (result.view) {
       if (call.tensorName(call.selfName()).empty())
         return fail(Twine(call.node.target) + ": the first argument is not a tensor");
-      if (!tensors.defineView(valueName, call.tensorName(call.selfName()), std::move(*result.view)))
+      std::string problem;
+      if (!tensors.defineView(valueName, call.tensorName(call.selfName()), std::move(*result.view)) ||
+          !hasShapeOfFile(call, index, tensors.read(valueName, problem)))
         return false;
       continue;
     }
     if (!result.value)
       return false;
     Value value = builder.toType(result.value, call.outputType(index));
-    // The file knows every shape: a difference means that the operator was misread.
-    nn::Dims expected = call.outputDims(index), actual = nn::dimsOf(value);
-    bool matches = !call.hasFailed() && expected.size() == actual.size();
-    for (size_t axis = 0; matches && axis < expected.size(); ++axis) {
-      auto a = nn::constantSize(expected[axis]), b = nn::constantSize(actual[axis]);
-      matches = !a || !b || *a == *b;
-    }
-    if (!matches)
-      return fail(Twine(call.node.target) + ": the shape of result " + Twine(index) +
-                  " is not the one in the file");
+    if (!hasShapeOfFile(call, index, value))
+      return false;
     tensors.define(valueName, value);
   }
   return true;
@@ -387,7 +397,7 @@ static std::string format(Diagnostic &diagnostic) {
   if (auto line = dyn_cast<FileLineColLoc>(location))
     place += (place.empty() ? "" : ", ") + line.getFilename().str() + ":" +
              std::to_string(line.getLine());
-  return (place.empty() ? "" : place + ": ") + diagnostic.str();
+  return (place.empty() ? "layer <model>" : place) + ": " + diagnostic.str();
 }
 
 Expected<ImportedModel> nnc::pt2::importProgram(const ExportedProgram &program,
@@ -418,9 +428,9 @@ Expected<ImportedModel> nnc::pt2::importProgram(const ExportedProgram &program,
     });
     model.module = ModuleOp::create(UnknownLoc::get(&context));
     Importer importer(program, options, *symbols, *model.module);
-    if (!importer.run(*states, buffers))
+    if (!importer.run(*states, buffers) || failed(verify(*model.module)))
       return llvm::createStringError(program.archive->path() + ": " +
-                                     (problems.empty() ? "the import failed" : problems));
+                                     "the model cannot be imported:" + problems);
     changed.insert(importer.changedConstants.begin(), importer.changedConstants.end());
   } while (changed != buffers);
 
