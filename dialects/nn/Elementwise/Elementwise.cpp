@@ -90,9 +90,14 @@ static SmallVector<Value> projectIndex(ElementEmitter &e, Value operand, ValueRa
 
 Value MapOp::emitElement(ElementEmitter &e, unsigned result, ValueRange index) {
   Expr expr = getExpr(result);
-  SmallVector<Value> inputs(getInputs().size());
-  for (unsigned i : expr.usedInputs())
-    inputs[i] = e.element(getInputs()[i], projectIndex(e, getInputs()[i], index));
+  // Only what this result's expression uses is read.
+  SmallVector<Value> inputs;
+  SmallVector<unsigned> position(getInputs().size(), 0);
+  for (unsigned i : expr.usedInputs()) {
+    position[i] = inputs.size();
+    inputs.push_back(e.element(getInputs()[i], projectIndex(e, getInputs()[i], index)));
+  }
+  expr = expr.mapInputs([&](unsigned i) { return position[i]; });
   return e.evaluate(expr, inputs, elementTypeOf(getResult(result)))[0];
 }
 
