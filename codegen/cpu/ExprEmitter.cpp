@@ -40,7 +40,7 @@ public:
           Type numericType)
       : b(builder), loc(loc), inputs(inputs), floatType(floatType), numericType(numericType) {
     for (Value input : inputs)
-      if (auto type = dyn_cast<VectorType>(input.getType()))
+      if (auto type = input ? dyn_cast<VectorType>(input.getType()) : VectorType())
         vectorType = type;
   }
 
@@ -443,11 +443,9 @@ SmallVector<Value> nnc::cpu::emitExprs(OpBuilder &builder, Location loc, ArrayRe
   for (Type type : resultElementTypes)
     if (isFloat(type) && !around)
       around = type;
-  for (Value input : inputs) {
-    Type type = getElementTypeOrSelf(input.getType());
-    if (isFloat(type) && !around)
-      around = type;
-  }
+  for (Value input : inputs)
+    if (input && isFloat(getElementTypeOrSelf(input.getType())) && !around)
+      around = getElementTypeOrSelf(input.getType());
   // One emitter a float type: float(x) is another value in f32 than in f64.
   std::map<const void *, Emitter> emitters;
   SmallVector<Value> results;

@@ -11,7 +11,7 @@
 namespace nnc::cpu {
 
 // Values of `exprs`, converted to `resultElementTypes` (one a result). `inputs`
-// are scalars or vectors, all vectors of one shape; scalars among vectors are
+// (null where no expression uses one) are scalars or vectors, all vectors of one shape; scalars among vectors are
 // splat. Element types: f32, f64, i64, i32, i8 (unsigned, torch's uint8), i1.
 // Results are vectors if any input is one, otherwise scalars.
 llvm::SmallVector<mlir::Value> emitExprs(mlir::OpBuilder &builder, mlir::Location loc,

@@ -154,16 +154,11 @@ private:
     switch (group.family) {
     case Family::map: return sameSizes(dims, group.shape);
     case Family::row: return sameSizes(dims, group.shape) || sameSizes(dims, reducedShape(group));
-    case Family::window: return sameSizes(dims, group.shape) && !isOptimizer(map);
-    case Family::contract: return sameSizes(dims, group.shape) && !isOptimizer(map) && readsLikeTheAnchor(map, group);
+    case Family::window: return sameSizes(dims, group.shape);
+    case Family::contract: return sameSizes(dims, group.shape) && readsLikeTheAnchor(map, group);
     case Family::naive: return false;
     }
     llvm_unreachable("every family is listed");
-  }
-
-  // An optimizer's update overwrites what other kernels read: PLAN places it.
-  static bool isOptimizer(MapOp map) {
-    return map.getFn() && llvm::is_contained({"sgd", "adam", "adamw"}, *map.getFn());
   }
 
   static Dims reducedShape(const Group &group) {

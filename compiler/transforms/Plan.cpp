@@ -38,8 +38,11 @@ bool readsInPlace(KernelOp kernel, unsigned operand, Type resultType) {
     for (Operation *next : user->getUsers())
       users.insert(next);
   }
-  return kernel.getFamily() == Family::map ||
-         (kernel.getFamily() == Family::naive && llvm::hasSingleElement(kernel.getBody().front().without_terminator()));
+  // Row kernels pass over their operands several times, a naive one computes each
+  // result apart: only where there is nothing but the map itself.
+  if (kernel.getFamily() == Family::row || kernel.getFamily() == Family::naive)
+    return kernel.getNumResults() == 1 && llvm::hasSingleElement(kernel.getBody().front().without_terminator());
+  return true;
 }
 
 class Planner {
