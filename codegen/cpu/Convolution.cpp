@@ -33,7 +33,11 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
   int64_t bytes = problem.elementType.getIntOrFloatBitWidth() / 8;
   ContractFootprint result;
   if (isFilterGradient(problem)) {
-    result.perWorkerBytes = FilterScratch(problem, schedule, plane).elements() * bytes;
+    result.perWorkerBytes =
+        (schedule.along == ConvolutionSchedule::Lanes::Channels
+             ? FilterLanesScratch(problem, schedule, plane).elements()
+             : FilterScratch(problem, schedule, plane).elements()) *
+        bytes;
     if (schedule.splits > 1)
       result.sharedBytes =
           llvm::alignTo(schedule.splits * filterElements(problem) + schedule.lanes, 64) * bytes;
@@ -61,6 +65,8 @@ void emitConvolutionTask(OpBuilder &builder, Location loc, const ConvolutionProb
   LoopEmitter emit(builder, loc);
   if (phase == 1)
     emitFilterCombineTask(emit, problem, schedule, task, sharedScratch);
+  else if (isFilterGradient(problem) && schedule.along == ConvolutionSchedule::Lanes::Channels)
+    emitFilterLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);
   else if (isFilterGradient(problem))
     emitFilterTask(emit, problem, schedule, task, workerScratch, sharedScratch);
   else

@@ -56,9 +56,14 @@ struct ConvolutionProblem {
 /// Sizes of a task's part and of its register tile; spatial sizes are padded
 /// in front with 1 to rank 3.
 struct ConvolutionSchedule {
+  /// What a vector holds. Pixels: rows of a tile are channels of the result.
+  /// Channels (of the result; of dy for a weight gradient): rows are pixels, or
+  /// filter taps; for many channels and small images.
+  enum class Lanes { Pixels, Channels };
+  Lanes along = Lanes::Pixels;
   int64_t lanes = 0;
-  int64_t tileRows = 0;       // register tile: channels of the result...
-  int64_t tileVectors = 0;    // ...times vectors of pixels (or filter taps)
+  int64_t tileRows = 0;       // register tile: rows...
+  int64_t tileVectors = 0;    // ...times vectors (weight gradient along pixels: taps)
   int64_t tile[3] = {1, 1, 1}; // a task's output pixels
   int64_t blockChannels = 0;  // channels of the result per task
   int64_t blockReduction = 0; // channels reduced over between two padded copies

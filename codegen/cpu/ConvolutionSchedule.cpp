@@ -167,7 +167,8 @@ struct Model {
     return std::max<double>({double(rows * columns), 0.7 * (rows + 2 * columns), 8});
   }
 
-  void chooseFilterTile(int64_t taps, ConvolutionSchedule &schedule) const {
+  /// Returns cycles per vector of pixels for all filters and taps.
+  double chooseFilterTile(int64_t taps, ConvolutionSchedule &schedule) const {
     double best = -1;
     for (int64_t columns = 1; columns <= 12; ++columns)
       for (int64_t rows = 1; rows <= 12; ++rows) {
@@ -190,10 +191,56 @@ struct Model {
           schedule.tileVectors = columns;
         }
       }
+    return best;
   }
 
+  /// Returns cycles per pixel for all filters and taps, lanes along dy's channels.
+  double chooseFilterLanesTile(int64_t taps, ConvolutionSchedule &schedule) const {
+    auto stepCost = [](int64_t rows, int64_t vectors) {
+      return rows && vectors ? std::max<double>({double(rows * vectors), 8, 0.6 * (rows + vectors)})
+                             : 0.0;
+    };
+    int64_t all = llvm::divideCeil(channels.result, lanes);
+    double best = -1;
+    for (int64_t vectors = 1; vectors <= 4; ++vectors)
+      for (int64_t rows = 1; rows <= 28; ++rows) {
+        if (rows * vectors + vectors + (vectors > 1 ? 1 : 0) > registers)
+          continue;
+        auto across = [&](int64_t v) {
+          if (taps > rows) {
+            int64_t pieces = llvm::divideCeil(taps, rows);
+            int64_t piece = llvm::divideCeil(taps, pieces);
+            double cost = (pieces - 1) * stepCost(piece, v) +
+                          stepCost(taps - (pieces - 1) * piece, v);
+            return cost * channels.reduced;
+          }
+          int64_t together = rows / taps;
+          return (channels.reduced / together) * stepCost(together * taps, v) +
+                 stepCost(channels.reduced % together * taps, v);
+        };
+        double cost = (all / vectors) * across(vectors) + across(all % vectors);
+        if (best < 0 || cost < best) {
+          best = cost;
+          schedule.tileRows = rows;
+          schedule.tileVectors = vectors;
+        }
+      }
+    return best;
+  }
+
+  /// The cheaper way for the sums themselves, and for bringing lanes together
+  /// (along pixels) or in and out of memory (along channels) once per copy.
   ConvolutionSchedule filter() const {
-    ConvolutionSchedule schedule;
+    ConvolutionSchedule pixels, lanesOfChannels;
+    double alongPixels = filterAlong(ConvolutionSchedule::Lanes::Pixels, pixels);
+    double alongChannels = filterAlong(ConvolutionSchedule::Lanes::Channels, lanesOfChannels);
+    return alongPixels < alongChannels ? pixels : lanesOfChannels;
+  }
+
+  /// Sets `schedule`; returns cycles per image of one group.
+  double filterAlong(ConvolutionSchedule::Lanes along, ConvolutionSchedule &schedule) const {
+    bool alongPixels = along == ConvolutionSchedule::Lanes::Pixels;
+    schedule.along = along;
     schedule.lanes = lanes;
     schedule.tile[2] = std::min<int64_t>(places[2], known[2] ? 256 : usualWidth);
     schedule.tile[2] =
@@ -213,26 +260,33 @@ struct Model {
       grow(0);
     Plane plane(problem, schedule.tile, lanes);
     int64_t taps = plane.taps();
-    chooseFilterTile(taps, schedule);
+    double step = alongPixels ? chooseFilterTile(taps, schedule)
+                              : chooseFilterLanesTile(taps, schedule);
 
-    int64_t pixels = plane.vectors() * lanes;
+    int64_t pixels = alongPixels
+                         ? plane.vectors() * lanes
+                         : schedule.tile[0] * schedule.tile[1] * schedule.tile[2];
+    // Blocks of filters and channels whose planes and sums fit in the second-level cache.
     auto fits = [&](int64_t filters, int64_t reduced, int64_t images) {
-      return images * (filters * pixels + reduced * plane.elements()) < slabLimit();
+      return images * (filters * pixels + reduced * plane.elements()) +
+                 filters * reduced * taps <
+             slabLimit();
     };
-    int64_t filters = channels.result, reduced = channels.reduced;
-    while (!fits(filters, reduced, 1) && (filters > schedule.tileRows || reduced > 1)) {
-      if (filters * pixels > reduced * plane.elements() || reduced == 1)
-        filters = llvm::divideCeil(filters, 2);
+    int64_t unit = alongPixels ? schedule.tileRows : schedule.tileVectors * lanes;
+    int64_t filters = llvm::alignTo(channels.result, unit), reduced = channels.reduced;
+    while (!fits(filters, reduced, 1) && (filters > unit || reduced > 1)) {
+      if (filters > unit && (filters * pixels > reduced * plane.elements() || reduced == 1))
+        filters = llvm::alignTo(llvm::divideCeil(filters, 2), unit);
       else
         reduced = llvm::divideCeil(reduced, 2);
     }
-    // Tasks of about the right size, once there are enough vectors to sum over.
-    schedule.images = std::clamp<int64_t>(planeVectors / plane.vectors(), 1, batch);
+    schedule.blockReduction = reduced;
+    schedule.blockChannels = filters;
+    // Images until there is enough to sum over between two times that sums are gathered.
+    int64_t enough = alongPixels ? planeVectors / plane.vectors() : 512 / pixels;
+    schedule.images = std::clamp<int64_t>(enough, 1, batch);
     while (schedule.images > 1 && !fits(filters, reduced, schedule.images))
       --schedule.images;
-    schedule.blockReduction = reduced;
-    schedule.blockChannels = std::min<int64_t>(llvm::alignTo(filters, schedule.tileRows),
-                                               llvm::alignTo(channels.result, schedule.tileRows));
 
     double tiles = 1;
     for (int i = 0; i < 3; ++i)
@@ -247,7 +301,11 @@ struct Model {
     double wanted = std::min({perTask / taskCycles, 64 / tasks, copies,
                               double(8 << 20) / (filterElements(problem) * elementBytes)});
     schedule.splits = std::max<int64_t>(1, wanted);
-    return schedule;
+
+    double gather = 3.0 * channels.result * channels.reduced * taps / schedule.images;
+    if (alongPixels)
+      return tiles * (plane.vectors() * step * 1.1 + gather);
+    return tiles * (pixels * step + gather / lanes) + 0.3 * gather / batch;
   }
 };
 

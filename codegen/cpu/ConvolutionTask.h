@@ -33,6 +33,17 @@ struct FilterScratch {
                 const Plane &plane);
 };
 
+/// Scratch of a weight-gradient task with lanes along channels, in elements:
+/// planes of x, dy as [channel panel][pixel][panel width], sums as [c, tap][k].
+struct FilterLanesScratch {
+  int64_t slab, gradients, sums;
+  int64_t channelPitch; // result channels of a block, in whole vectors
+  int64_t elements() const { return slab + gradients + sums; }
+
+  FilterLanesScratch(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule,
+                     const Plane &plane);
+};
+
 /// Elements of the plain filter.
 int64_t filterElements(const ConvolutionProblem &problem);
 
@@ -53,6 +64,9 @@ void emitDataTask(LoopEmitter &emit, const ConvolutionProblem &problem,
 void emitFilterTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                     const ConvolutionSchedule &schedule, mlir::Value task,
                     mlir::Value workerScratch, mlir::Value sharedScratch);
+void emitFilterLanesTask(LoopEmitter &emit, const ConvolutionProblem &problem,
+                         const ConvolutionSchedule &schedule, mlir::Value task,
+                         mlir::Value workerScratch, mlir::Value sharedScratch);
 void emitFilterCombineTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                            const ConvolutionSchedule &schedule, mlir::Value task,
                            mlir::Value sharedScratch);
