@@ -98,7 +98,11 @@ private:
     os << stringifyFamily(kernel.getFamily()) << " " << phase << " " << kernel.getScratch();
     for (Type type : kernel.getBody().front().getArgumentTypes())
       os << " " << type;
-    kernel.getBody().front().print(os);
+    // A copy by itself, so that values are numbered from the kernel's own first.
+    Operation *copy = kernel->clone();
+    copy->walk([](MapOp map) { map.removeFnAttr(); });
+    copy->getRegion(0).front().print(os);
+    copy->erase();
     return key;
   }
 
