@@ -8,6 +8,7 @@
 #include "compiler/autodiff/Training.h"
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/Plan.h"
+#include "compiler/transforms/Prepare.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -63,7 +64,7 @@ static LogicalResult appendTraining(Compilation &c) {
   return success();
 }
 
-//===-- 3 CORE: composites decomposed, simplified                     [nn core, func] ---===//
+//===-- 3 CORE: composites decomposed, simplified, @prepare outlined   [nn core, func] ---===//
 
 static LogicalResult lowerToCore(Compilation &c) {
   for (auto function : c.module->getOps<func::FuncOp>())
@@ -71,7 +72,11 @@ static LogicalResult lowerToCore(Compilation &c) {
   PassManager manager(c.context.get());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  return manager.run(*c.module);
+  if (failed(manager.run(*c.module)))
+    return failure();
+  if (c.options.optimization > 0)
+    outlinePrepare(*c.module, c.module->lookupSymbol<func::FuncOp>("forward"));
+  return success();
 }
 
 //===-- 4 KERNELS: every op in one nn.kernel with its family           [nn.kernel regions] ---===//

@@ -1,0 +1,86 @@
+#include "compiler/transforms/Prepare.h"
+#include "dialects/nn/Nn.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+
+namespace nnc {
+
+/// State that changes only between calls of forward.
+static bool isFixed(func::FuncOp function, BlockArgument argument) {
+  auto kind = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.kind").getValue();
+  return kind == "parameter" || kind == "buffer" || kind == "constant";
+}
+
+void outlinePrepare(ModuleOp module, func::FuncOp forward) {
+  // Values known before the call, and the ops that make them.
+  llvm::SetVector<Operation *> outlined;
+  DenseSet<Value> fixed;
+  for (BlockArgument argument : forward.getArguments())
+    if (isFixed(forward, argument))
+      fixed.insert(argument);
+  for (Operation &op : forward.front().without_terminator())
+    if (op.getNumOperands() > 0 && llvm::all_of(op.getOperands(), [&](Value v) { return fixed.contains(v); })) {
+      outlined.insert(&op);
+      fixed.insert(op.result_begin(), op.result_end());
+    }
+  // Only what some computation leaves is worth memory: a view or a broadcast is read for
+  // nothing where it is used.
+  auto computes = [](Operation *op) { return !isa<nn::ReshapeOp, nn::BroadcastOp>(op); };
+  llvm::SetVector<Value> results;
+  for (Operation *op : outlined)
+    for (Value result : op->getResults())
+      if (computes(op) && llvm::any_of(result.getUsers(), [&](Operation *user) {
+            return !outlined.contains(user) || !computes(user);
+          }))
+        results.insert(result);
+  if (results.empty())
+    return;
+
+  OpBuilder b(module.getContext());
+  b.setInsertionPoint(forward);
+  SmallVector<Type> types;
+  SmallVector<DictionaryAttr> attributes;
+  for (unsigned i = 0; i < forward.getNumArguments(); ++i)
+    if (isFixed(forward, forward.getArgument(i))) {
+      types.push_back(forward.getArgument(i).getType());
+      attributes.push_back(forward.getArgAttrDict(i));
+    }
+  SmallVector<DictionaryAttr> updates;
+  for (auto [i, result] : llvm::enumerate(results)) {
+    updates.push_back(b.getDictionaryAttr(b.getNamedAttr("nn.updates", b.getI64IntegerAttr(types.size()))));
+    types.push_back(result.getType());
+    attributes.push_back(b.getDictionaryAttr({b.getNamedAttr("nn.kind", b.getStringAttr("prepared")),
+                                              b.getNamedAttr("nn.name", b.getStringAttr(std::to_string(i)))}));
+  }
+  auto prepare = func::FuncOp::create(b, forward.getLoc(), "prepare",
+                                      b.getFunctionType(types, ValueRange(results.getArrayRef()).getTypes()));
+  Block *body = prepare.addEntryBlock();
+  prepare.setAllArgAttrs(attributes);
+  prepare.setAllResultAttrs(updates);
+  b.setInsertionPointToStart(body);
+  IRMapping mapping;
+  unsigned next = 0;
+  for (BlockArgument argument : forward.getArguments())
+    if (isFixed(forward, argument))
+      mapping.map(argument, body->getArgument(next++));
+  for (Operation *op : outlined)
+    b.clone(*op, mapping);
+  SmallVector<Value> returned;
+  for (Value result : results)
+    returned.push_back(mapping.lookup(result));
+  func::ReturnOp::create(b, forward.getLoc(), returned);
+
+  // forward reads the prepared values as state.
+  for (auto [i, result] : llvm::enumerate(results)) {
+    unsigned position = forward.getNumArguments();
+    (void)forward.insertArgument(position, result.getType(), attributes[attributes.size() - results.size() + i], result.getLoc());
+    Value(result).replaceAllUsesWith(forward.getArgument(position));
+  }
+  for (Operation *op : llvm::reverse(outlined))
+    if (op->use_empty())
+      op->erase();
+}
+
+} // namespace nnc
