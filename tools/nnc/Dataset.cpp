@@ -2,6 +2,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
 #include <cstring>
 #include <numeric>
 
@@ -50,8 +51,8 @@ Expected<Tensor> fitted(const Tensor &tensor, const BoundaryTensor &input, bool 
     return tensor;
   if (tensor.type == ElementType::U8 && isFloat(input.type)) {
     if (rules.byteScale != 1)
-      notes << "note: " << where << ": u8 divided by " << rules.byteScale << " to " << dtypeName(input.type)
-            << "\n";
+      notes << "note: " << where << ": uint8 divided by " << format("%g", rules.byteScale) << " to "
+            << dtypeName(input.type) << "\n";
     return input.type == ElementType::F32 ? converted<float>(tensor, input.type, rules.byteScale)
                                           : converted<double>(tensor, input.type, rules.byteScale);
   }

@@ -20,7 +20,7 @@ struct ColumnRules {
   size_t targets = 0;
   /// Appended to every key: `_test` for the held-out part.
   std::string suffix;
-  /// u8 images for a float input are divided by this, and a note says so.
+  /// uint8 images for a float input are divided by this, and a note says so.
   double byteScale = 255;
 };
 

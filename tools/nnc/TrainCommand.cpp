@@ -62,6 +62,9 @@ struct TrainCommand {
   }
 
   Error run() const {
+    if (plan.firstEpoch > plan.epochs)
+      return createStringError("--first-epoch " + Twine(plan.firstEpoch) + " is after the last, --epochs " +
+                               Twine(plan.epochs));
     Expected<Npz> archive = readNpz(data);
     if (!archive)
       return archive.takeError();
@@ -106,7 +109,7 @@ struct TrainCommand {
 
   Expected<std::vector<EpochResult>> runEpochs(Training &training, const std::optional<Dataset> &evaluation) const {
     std::vector<EpochResult> results;
-    for (int64_t epoch = 1; epoch <= plan.epochs; ++epoch) {
+    for (int64_t epoch = plan.firstEpoch; epoch <= plan.epochs; ++epoch) {
       Progress progress("epoch " + std::to_string(epoch) + "/" + std::to_string(plan.epochs));
       const std::string lastAccuracy = results.empty() || !results.back().accuracy
                                            ? ""
@@ -199,7 +202,11 @@ void addTrain(CLI::App &app, Action &action) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   verb->add_option("--batch", command->plan.batch, "Samples in a step")->check(CLI::PositiveNumber)->capture_default_str();
-  verb->add_option("--epochs", command->plan.epochs, "")->check(CLI::PositiveNumber)->capture_default_str();
+  verb->add_option("--epochs", command->plan.epochs, "How often each sample is used")->check(CLI::PositiveNumber)->capture_default_str();
+  verb->add_option("--first-epoch", command->plan.firstEpoch,
+                   "With --load, the epoch to go on with: the run ends bit by bit as if it had not been interrupted")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   verb->add_option("--save", command->checkpoint, "A checkpoint (.safetensors) to write at the end");
   verb->add_option("--plot", command->plot, "The loss curve as .svg");
   verb->add_flag("--json", command->json, "Results as one JSON object on stdout");

@@ -11,7 +11,8 @@ namespace nnc::cli {
 
 struct TrainingPlan {
   int64_t batch = 64;
-  int64_t epochs = 1;
+  int64_t firstEpoch = 1; ///< the order of the samples depends on the epoch's number
+  int64_t epochs = 1;     ///< the number of the last
   int64_t seed = 0;
 };
 
