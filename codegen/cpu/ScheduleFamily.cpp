@@ -8,6 +8,7 @@ const ScheduleFamily &scheduleFamily(nn::Family family) {
   case nn::Family::naive: return naiveFamily();
   case nn::Family::contract: return contractFamily();
   case nn::Family::map: return mapFamily();
+  case nn::Family::window: return windowFamily();
   default: return naiveFamily();
   }
   llvm_unreachable("every family is listed");

@@ -155,16 +155,8 @@ Value VectorReader::load(Value memref, Type element, const LaneIndex &position, 
                          : vector::LoadOp::create(b, c.loc, type, memref, first).getResult();
     return narrow(value, element);
   }
-  // Every second element: two loads that end at the last one needed.
-  if (position.stride == 2 && !active && lanes > 1) {
-    Value first = scalarIndex(position);
-    Value low = vector::LoadOp::create(b, c.loc, type, memref, first);
-    Value high = vector::LoadOp::create(b, c.loc, type, memref, c.add(first, c.index(lanes - 1)));
-    SmallVector<int64_t> picked;
-    for (int64_t l = 0; l < lanes; ++l)
-      picked.push_back(2 * l < lanes ? 2 * l : lanes + 2 * l - (lanes - 1));
-    return narrow(vector::ShuffleOp::create(b, c.loc, low, high, picked), element);
-  }
+  if (position.stride == 2 && !position.lanes && lanes > 1)
+    return narrow(loadEverySecond(memref, type, scalarIndex(position), elsewhere), element);
   Value base = position.lanes ? c.index(0) : scalarIndex(position), offsets = position.lanes;
   if (!offsets) {
     Type narrowIndex = std::abs(position.stride) * lanes < INT32_MAX ? b.getI32Type() : b.getI64Type();
@@ -174,6 +166,32 @@ Value VectorReader::load(Value memref, Type element, const LaneIndex &position, 
   }
   Value mask = active ? active : splat(c.constant(b.getI1Type(), 1));
   return narrow(vector::GatherOp::create(b, c.loc, type, memref, base, offsets, mask, elsewhere()), element);
+}
+
+// Two loads that end at the last element needed.
+Value VectorReader::loadEverySecond(Value memref, VectorType type, Value first, function_ref<Value()> elsewhere) {
+  Value middle = c.mulAdd(first, 1, lanes - 1);
+  SmallVector<int64_t> picked, lowMask, highMask; // of the pair; `lanes`: none
+  for (int64_t l = 0; l < lanes; ++l) {
+    picked.push_back(2 * l < lanes ? 2 * l : 2 * l + 1);
+    lowMask.push_back(l % 2 == 0 ? l / 2 : lanes);
+    int64_t position = lanes - 1 + l;
+    highMask.push_back(position % 2 == 0 && position >= lanes ? position / 2 : lanes);
+  }
+  Value low, high;
+  if (active) {
+    Value none = splat(c.constant(c.b.getI1Type(), 0));
+    auto loadPart = [&](Value from, ArrayRef<int64_t> maskOf) -> Value {
+      Value mask = vector::ShuffleOp::create(c.b, c.loc, active, none, maskOf);
+      return vector::MaskedLoadOp::create(c.b, c.loc, type, memref, from, mask, elsewhere());
+    };
+    low = loadPart(first, lowMask);
+    high = loadPart(middle, highMask);
+  } else {
+    low = vector::LoadOp::create(c.b, c.loc, type, memref, first);
+    high = vector::LoadOp::create(c.b, c.loc, type, memref, middle);
+  }
+  return vector::ShuffleOp::create(c.b, c.loc, low, high, picked);
 }
 
 void VectorReader::store(Value value, Value memref, Value position) {
@@ -261,6 +279,8 @@ Value VectorReader::compute(Value tensor, ArrayRef<LaneIndex> index) {
       scalar.push_back(scalarIndex(i));
     return c.element(tensor, scalar);
   }
+  if (Value value = readWindowOp(op, cast<OpResult>(tensor).getResultNumber(), index))
+    return value;
   return readEachLane(tensor, index);
 }
 

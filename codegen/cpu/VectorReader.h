@@ -27,6 +27,9 @@ struct LaneIndex {
 /// type of 32 bits or more.
 int64_t lanesOf(nn::KernelOp kernel, const Target &target);
 
+/// Whether some window along a spatial axis may reach out of the input.
+template <typename PoolOp> bool leavesInput(PoolOp pool, size_t axis);
+
 /// One evaluation: values are remembered, so that what several results share is
 /// computed once. Make another reader for another place in the code.
 class VectorReader {
@@ -58,6 +61,9 @@ public:
 
   KernelContext &c;
   const int64_t lanes;
+  /// Promises of the loops around: all windows along the lanes lie inside their input;
+  /// consecutive lanes start at a multiple of their number.
+  bool insideWindows = false, startsAtMultiples = false;
 
 private:
   mlir::VectorType vectorOf(mlir::Type element) { return mlir::VectorType::get({lanes}, element); }
@@ -67,13 +73,31 @@ private:
   mlir::Value readPad(nn::PadOp pad, llvm::ArrayRef<LaneIndex> index);
   mlir::Value readConcat(nn::ConcatOp concat, llvm::ArrayRef<LaneIndex> index);
   mlir::Value readUniform(nn::UniformOp uniform, llvm::ArrayRef<LaneIndex> index);
+  mlir::Value readWindowOp(mlir::Operation *op, unsigned result, llvm::ArrayRef<LaneIndex> index);
   mlir::Value readEachLane(mlir::Value tensor, llvm::ArrayRef<LaneIndex> index);
+
+  // Pooling (WindowReader.cpp).
+  using Tap = llvm::function_ref<llvm::SmallVector<mlir::Value>(llvm::ArrayRef<LaneIndex> source, mlir::Value number,
+                                                                mlir::ValueRange accumulators)>;
+  using ReadWindows = llvm::function_ref<mlir::Value(VectorReader &, llvm::ArrayRef<LaneIndex> window)>;
+  using Spread = llvm::function_ref<mlir::Value(ReadWindows)>;
+  static bool isRowIndex(llvm::ArrayRef<LaneIndex> index);
+  template <typename PoolOp>
+  llvm::SmallVector<mlir::Value> overTaps(PoolOp pool, llvm::ArrayRef<LaneIndex> index, mlir::ValueRange initial, Tap tap);
+  mlir::Value readMaxPool(nn::MaxPoolOp pool, unsigned result, llvm::ArrayRef<LaneIndex> index);
+  mlir::Value readSumPool(nn::SumPoolOp pool, llvm::ArrayRef<LaneIndex> index);
+  template <typename GradOp> bool spreadsOverLanes(GradOp pool, llvm::ArrayRef<LaneIndex> index);
+  template <typename GradOp>
+  mlir::Value readPoolGrad(GradOp pool, llvm::ArrayRef<LaneIndex> index,
+                           llvm::function_ref<mlir::Value(Spread, mlir::Value tap)> term);
 
   std::vector<const void *> keyOf(mlir::Value tensor, llvm::ArrayRef<LaneIndex> index);
   LaneIndex scaled(const LaneIndex &index, int64_t scale, int64_t offset);
   mlir::Value scalarIndex(const LaneIndex &index); ///< of lane 0
   mlir::Value laneIndices(const LaneIndex &index); ///< vector of index
   mlir::Value laneNumbers(mlir::Type element);     ///< 0, 1, ... as a vector
+  mlir::Value loadEverySecond(mlir::Value memref, mlir::VectorType type, mlir::Value first,
+                              llvm::function_ref<mlir::Value()> elsewhere);
   mlir::Value narrow(mlir::Value bytes, mlir::Type element);
   mlir::Value withMask(mlir::Value mask, llvm::function_ref<mlir::Value()> read);
   mlir::Value inRange(const LaneIndex &index, mlir::Value low, mlir::Value high);
