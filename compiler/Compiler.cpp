@@ -39,7 +39,7 @@ llvm::Error compileLibrary(const CompileOptions &options, llvm::StringRef output
     compilation.options.name = llvm::sys::path::filename(outputPrefix).str();
   if (llvm::Error error = runStages(compilation, Stage::Object))
     return error;
-  return writeLibrary(compilation.layout.interface, {compilation.object}, compilation.layout.initialData, outputPrefix);
+  return writeLibrary(compilation.layout.interface, compilation.objects, compilation.layout.initialData, outputPrefix);
 }
 
 llvm::Expected<std::string> compileToText(const CompileOptions &options, Stage stage) {

@@ -1,7 +1,7 @@
 #include "compiler/Pipeline.h"
 #include "codegen/cpu/EmitLoops.h"
 #include "codegen/cpu/LowerToLLVM.h"
-#include "codegen/cpu/Object.h"
+#include "codegen/cpu/ParallelObject.h"
 #include "codegen/cpu/ScheduleFamily.h"
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/autodiff/Optimizers.h"
@@ -130,10 +130,10 @@ static LogicalResult emitAllLoops(Compilation &c) {
 //===-- 7 NATIVE: LLVM, object                                                        ---===//
 
 static llvm::Error emitNative(Compilation &c) {
-  llvm::Expected<llvm::SmallVector<char, 0>> object = cpu::emitObject(*c.module, c.target, c.options.optimization);
-  if (!object)
-    return object.takeError();
-  c.object = std::move(*object);
+  auto objects = cpu::emitObjects(*c.module, c.target, c.options.optimization);
+  if (!objects)
+    return objects.takeError();
+  c.objects = std::move(*objects);
   return llvm::Error::success();
 }
 
@@ -159,7 +159,7 @@ llvm::Error runStages(Compilation &c, Stage last) {
   DialectRegistry registry;
   cpu::registerLoweringDialects(registry);
   registry.insert<nn::NNDialect>();
-  c.context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  c.context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::ENABLED);
   c.context->loadAllAvailableDialects();
 
   if (llvm::Error error = buildGraph(c))

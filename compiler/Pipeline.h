@@ -16,7 +16,7 @@ struct Compilation {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::vector<pt2::ImportedModel> sources; ///< keep weights and archives alive
   StateLayout layout;
-  llvm::SmallVector<char, 0> object;
+  std::vector<llvm::SmallVector<char, 0>> objects;
   std::vector<std::string> diagnostics; ///< errors that passes reported, with their place
 };
 
