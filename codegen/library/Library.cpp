@@ -21,7 +21,8 @@ public:
   static llvm::Expected<ScratchFolder> create(llvm::StringRef outputPrefix) {
     for (;;) {
       llvm::SmallString<256> path;
-      llvm::sys::fs::createUniquePath(outputPrefix + ".%%%%%%%%.tmp", path, /*MakeAbsolute=*/true);
+      // MakeAbsolute would prepend the system's folder for temporary files.
+      llvm::sys::fs::createUniquePath(outputPrefix + ".%%%%%%%%.tmp", path, /*MakeAbsolute=*/false);
       const std::error_code code = llvm::sys::fs::create_directory(path, /*IgnoreExisting=*/false);
       if (!code)
         return ScratchFolder(path);
