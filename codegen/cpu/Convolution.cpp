@@ -27,6 +27,10 @@ static bool isFilterGradient(const ConvolutionProblem &problem) {
   return problem.direction == ConvolutionDirection::WeightGradient;
 }
 
+static bool alongChannels(const ConvolutionSchedule &schedule) {
+  return schedule.along == ConvolutionSchedule::Lanes::Channels;
+}
+
 ContractFootprint footprint(const ConvolutionProblem &problem,
                             const ConvolutionSchedule &schedule) {
   Plane plane(problem, schedule.tile, schedule.lanes);
@@ -34,7 +38,7 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
   ContractFootprint result;
   if (isFilterGradient(problem)) {
     result.perWorkerBytes =
-        (schedule.along == ConvolutionSchedule::Lanes::Channels
+        (alongChannels(schedule)
              ? FilterLanesScratch(problem, schedule, plane).elements()
              : FilterScratch(problem, schedule, plane).elements()) *
         bytes;
@@ -42,7 +46,10 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
       result.sharedBytes =
           llvm::alignTo(schedule.splits * filterElements(problem) + schedule.lanes, 64) * bytes;
   } else {
-    result.perWorkerBytes = DataScratch(problem, schedule, plane).elements() * bytes;
+    result.perWorkerBytes = (alongChannels(schedule)
+                                 ? DataLanesScratch(problem, schedule, plane).elements()
+                                 : DataScratch(problem, schedule, plane).elements()) *
+                            bytes;
   }
   return result;
 }
@@ -65,10 +72,12 @@ void emitConvolutionTask(OpBuilder &builder, Location loc, const ConvolutionProb
   LoopEmitter emit(builder, loc);
   if (phase == 1)
     emitFilterCombineTask(emit, problem, schedule, task, sharedScratch);
-  else if (isFilterGradient(problem) && schedule.along == ConvolutionSchedule::Lanes::Channels)
+  else if (isFilterGradient(problem) && alongChannels(schedule))
     emitFilterLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);
   else if (isFilterGradient(problem))
     emitFilterTask(emit, problem, schedule, task, workerScratch, sharedScratch);
+  else if (alongChannels(schedule))
+    emitDataLanesTask(emit, problem, schedule, task, workerScratch);
   else
     emitDataTask(emit, problem, schedule, task, workerScratch);
 }

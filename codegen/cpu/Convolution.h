@@ -64,6 +64,7 @@ struct ConvolutionSchedule {
   int64_t lanes = 0;
   int64_t tileRows = 0;       // register tile: rows...
   int64_t tileVectors = 0;    // ...times vectors (weight gradient along pixels: taps)
+  int64_t tileWidth = 1;      // forward and input gradient along channels: a tile's pixels a row
   int64_t tile[3] = {1, 1, 1}; // a task's output pixels
   int64_t blockChannels = 0;  // channels of the result per task
   int64_t blockReduction = 0; // channels reduced over between two padded copies

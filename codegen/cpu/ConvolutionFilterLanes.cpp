@@ -215,8 +215,8 @@ struct FilterLanesTask {
     Value zero = emit.index(0);
     Value firstPlane = emit.mul(channel, schedule.images * plane.elements());
     const auto &[depth, height, columns] = plane.axis;
-    // Short rows of a known length are written out.
-    bool unroll = columns.oneTile && columns.tile <= 8;
+    // No loop is unrolled: neighbouring pixels share elements of x, and LLVM
+    // would keep too many of them in registers.
     Values totals = emit.loop(zero, imageCount, 1, tile.zeros(emit), [&](Value image,
                                                                          ValueRange carried) {
       Value source = emit.add(firstPlane, emit.mul(image, plane.elements()));
@@ -227,12 +227,6 @@ struct FilterLanesTask {
           Value fromX = emit.add(source, emit.mul(line, columns.places));
           Value row = emit.add(emit.mul(d, height.tile), h);
           Value fromY = emit.add(gradient, emit.mul(row, columns.tile * width));
-          if (unroll) {
-            Values current(carried);
-            for (int64_t w = 0; w < *constantIndex(rowCount[2]); ++w)
-              current = step(emit.add(fromX, w), emit.add(fromY, w * width), current);
-            return current;
-          }
           return emit.loop(zero, rowCount[2], 1, carried, [&](Value w, ValueRange carried) {
             return step(emit.add(fromX, w), emit.add(fromY, emit.mul(w, width)), carried);
           });

@@ -136,10 +136,10 @@ llvm::SmallVector<TapLoop> Plane::tapLoops(int64_t resultPhase, int64_t unroll) 
   llvm::SmallVector<PlaneTap> all = tapsOf(resultPhase);
   if (int64_t(all.size()) <= unroll)
     return {{1, 0, 0, all}};
-  // One row of the filter a round; rows in the order of their places.
+  // Rounds in the order of their places, so that they follow at constant distances.
   llvm::SmallVector<llvm::SmallVector<PlaneTap>> rows;
   for (const PlaneTap &tap : all) {
-    if (rows.empty() || tap.filter / axis[2].kernel != rows.back()[0].filter / axis[2].kernel)
+    if (rows.empty() || unroll == 1 || tap.filter / axis[2].kernel != rows.back()[0].filter / axis[2].kernel)
       rows.emplace_back();
     rows.back().push_back(tap);
   }
@@ -150,8 +150,10 @@ llvm::SmallVector<TapLoop> Plane::tapLoops(int64_t resultPhase, int64_t unroll) 
       TapLoop &last = loops.back();
       int64_t place = row[0].place - last.taps[0].place;
       int64_t filter = row[0].filter - last.taps[0].filter;
-      if (last.count == 1 ||
-          (place == last.count * last.placeStep && filter == last.count * last.filterStep)) {
+      bool sameWidth = row.size() == last.taps.size();
+      if ((sameWidth && last.count == 1) ||
+          (sameWidth && place == last.count * last.placeStep &&
+           filter == last.count * last.filterStep)) {
         last.placeStep = place / last.count;
         last.filterStep = filter / last.count;
         ++last.count;

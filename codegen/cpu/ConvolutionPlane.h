@@ -58,7 +58,8 @@ struct Plane {
   bool oneTile() const { return axis[0].oneTile && axis[1].oneTile && axis[2].oneTile; }
 
   llvm::SmallVector<PlaneTap> tapsOf(int64_t resultPhase) const;
-  /// The same, as few loops; at most `unroll` taps are written out in a round where rows allow it.
+  /// The same as few loops, whose rounds are all taps if they are no more than
+  /// `unroll`, one tap if `unroll` is 1, otherwise one row of the filter.
   llvm::SmallVector<TapLoop> tapLoops(int64_t resultPhase, int64_t unroll) const;
   /// Digits of a result phase per axis.
   std::array<int64_t, 3> phaseDigits(int64_t resultPhase) const;

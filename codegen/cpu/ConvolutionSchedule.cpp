@@ -81,29 +81,86 @@ struct Model {
     return best;
   }
 
+  /// Register tile of th x tw pixels times vectors of channels that covers the
+  /// task's pixels cheapest; returns its cycles per reduced channel and tap.
+  double choosePixelTile(ConvolutionSchedule &schedule) const {
+    int64_t all = llvm::divideCeil(channels.result, lanes);
+    int64_t height = schedule.tile[1], width = schedule.tile[2];
+    auto stepCost = [](int64_t rows, int64_t vectors) {
+      return rows && vectors ? std::max<double>({double(rows * vectors), 8, 0.6 * (rows + vectors)})
+                             : 0.0;
+    };
+    double best = -1;
+    for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, all); ++vectors)
+      for (int64_t tw = 1; tw <= std::min<int64_t>(width, 28); ++tw)
+        for (int64_t th = 1; th <= height; ++th) {
+          if (th * tw * vectors + vectors + (vectors > 1 ? 1 : 0) > registers)
+            break;
+          double cost = 0;
+          for (auto [v, vTimes] : {std::pair(vectors, all / vectors), {all % vectors, int64_t(1)}})
+            for (auto [h, hTimes] : {std::pair(th, height / th), {height % th, int64_t(1)}})
+              for (auto [w, wTimes] : {std::pair(tw, width / tw), {width % tw, int64_t(1)}})
+                cost += vTimes * hTimes * wTimes * (stepCost(h * w, v) + 0.1 * v + 0.05 * h);
+          // Whole tiles make less code.
+          cost *= 1 + 0.01 * ((height % th != 0) + (width % tw != 0));
+          if (best < 0 || cost < best) {
+            best = cost;
+            schedule.tileRows = th * tw;
+            schedule.tileWidth = tw;
+            schedule.tileVectors = vectors;
+          }
+        }
+    return best * schedule.tile[0];
+  }
+
   /// Cycles for one image and group with this tile, register tile chosen.
   double dataCost(ConvolutionSchedule &schedule) const {
+    bool alongPixels = schedule.along == ConvolutionSchedule::Lanes::Pixels;
     Plane plane(problem, schedule.tile, lanes);
     int64_t taps = plane.taps();
+    bool inputGradient = plane.axis[0].inputGradient;
     double tiles = 1;
     for (int i = 0; i < 3; ++i)
       tiles *= llvm::divideCeil(places[i], schedule.tile[i]);
-    double multiply =
-        chooseRegisterTile(channels.result, plane.vectors(), schedule) * channels.reduced * taps;
+    double step = alongPixels ? chooseRegisterTile(channels.result, plane.vectors(), schedule)
+                              : choosePixelTile(schedule);
+    double multiply = step * channels.reduced * taps;
     double rowsFilled = double(plane.elements()) / plane.axis[2].places;
     double fill = channels.reduced * rowsFilled *
                   (fillCost * llvm::divideCeil(plane.axis[2].places, lanes) + 3);
-    double filter = 2.0 * channels.result *
-                    llvm::divideCeil(channels.reduced * taps, lanes);
-    if (plane.axis[0].inputGradient)
-      filter = 2.0 * channels.result * channels.reduced;
-    double finish = finishCost * channels.result * plane.vectors() * plane.resultPhases();
+    double rows = double(schedule.tile[0]) * schedule.tile[1] * plane.resultPhases();
+    double rowVectors = llvm::divideCeil(schedule.tile[2], lanes);
+    double finish = channels.result * rows * (finishCost * rowVectors + 3);
+    double filter;
+    if (alongPixels) {
+      filter = inputGradient ? 2.0 * channels.result * channels.reduced
+                             : 2.0 * channels.result *
+                                   llvm::divideCeil(channels.reduced * taps, lanes);
+    } else {
+      // Transposes: shuffles, loads and stores of squares.
+      double square = lanes * (llvm::Log2_64(lanes) + 2);
+      double channelVectors = llvm::divideCeil(channels.result, lanes);
+      finish += channelVectors * rows * rowVectors * square;
+      double squares = inputGradient
+                           ? double(channels.reduced) * llvm::divideCeil(taps, lanes)
+                           : double(llvm::divideCeil(channels.reduced * taps, lanes));
+      double images = std::clamp(taskCycles / multiply, 1.0, double(batch));
+      filter = channelVectors * squares * (inputGradient && taps == 1 ? 2 : square) / images;
+    }
     return tiles * (multiply + fill + filter + finish);
   }
 
   ConvolutionSchedule data() const {
     ConvolutionSchedule best;
     double bestCost = -1;
+    for (auto along : {ConvolutionSchedule::Lanes::Pixels, ConvolutionSchedule::Lanes::Channels})
+      considerTiles(along, best, bestCost);
+    finishData(best);
+    return best;
+  }
+
+  void considerTiles(ConvolutionSchedule::Lanes along, ConvolutionSchedule &best,
+                     double &bestCost) const {
     int64_t widths[] = {places[2], 112, 64, 32, 16};
     for (int64_t width : widths) {
       if (width > places[2] || (width == places[2] && width > 256 && places[2] > 16))
@@ -117,6 +174,7 @@ struct Model {
           if (depth > 1 && height < places[1])
             break;
           ConvolutionSchedule schedule;
+          schedule.along = along;
           schedule.lanes = lanes;
           schedule.tile[0] = depth;
           schedule.tile[1] = height;
@@ -135,23 +193,36 @@ struct Model {
         }
       }
     }
-    finishData(best);
-    return best;
   }
 
   void finishData(ConvolutionSchedule &schedule) const {
     Plane plane(problem, schedule.tile, lanes);
-    int64_t perChannel = plane.elements() + schedule.tileRows * plane.taps();
+    bool alongPixels = schedule.along == ConvolutionSchedule::Lanes::Pixels;
+    int64_t width = schedule.tileVectors * lanes;
+    // Of each reduced channel: its plane, and its part of the filter.
+    int64_t perChannel = plane.elements() +
+                         (alongPixels ? schedule.tileRows : 2 * width) * plane.taps();
     schedule.blockReduction =
         std::clamp<int64_t>(slabLimit() * 3 / 2 / perChannel, 1, channels.reduced);
     schedule.blockReduction = llvm::divideCeil(
         channels.reduced, llvm::divideCeil(channels.reduced, schedule.blockReduction));
-    double perResult =
-        double(plane.vectors()) * channels.reduced * plane.taps();
+    double perResult = double(plane.vectors()) * channels.reduced * plane.taps();
+    int64_t unit = schedule.tileRows;
+    if (!alongPixels) {
+      unit = width;
+      double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
+      perResult = pixels * channels.reduced * plane.taps() / lanes;
+    }
     int64_t blocks = std::max<int64_t>(1, channels.result * perResult / (2.5 * taskCycles));
-    schedule.blockChannels = std::min<int64_t>(
-        llvm::alignTo(llvm::divideCeil(channels.result, blocks), schedule.tileRows),
-        llvm::alignTo(channels.result, schedule.tileRows));
+    if (!alongPixels)
+      // Panels of the filter stay in half of the second-level cache.
+      blocks = std::max<int64_t>(
+          blocks, llvm::divideCeil(channels.result * schedule.blockReduction * plane.taps() *
+                                       elementBytes,
+                                   target.l2 / 2));
+    schedule.blockChannels =
+        std::min<int64_t>(llvm::alignTo(llvm::divideCeil(channels.result, blocks), unit),
+                          llvm::alignTo(channels.result, unit));
     double perImage = perResult * std::min(schedule.blockChannels, channels.result);
     schedule.images = std::clamp<int64_t>(taskCycles / std::max(perImage, 1.0), 1, 64);
     if (problem.geometry.batch.isStatic())

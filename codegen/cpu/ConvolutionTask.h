@@ -17,11 +17,23 @@ struct GroupChannels {
 
 /// Scratch of a forward or input-gradient task, in elements.
 struct DataScratch {
-  int64_t slab, sliver, block, row;
-  int64_t elements() const { return slab + sliver + block + row; }
+  int64_t slab, filter, block, row;
+  int64_t elements() const { return slab + filter + block + row; }
 
   DataScratch(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule,
               const Plane &plane);
+};
+
+/// The same with lanes along channels: filter as [channel panel][c, tap][panel
+/// width], sums as [pixel][channels], and the planar rows of a vector of channels.
+struct DataLanesScratch {
+  int64_t slab, filter, sums, planar, row;
+  int64_t panelSteps;   // (c, tap) of a panel, rounded up
+  int64_t channelPitch; // result channels of a block, in whole panels
+  int64_t elements() const { return slab + filter + sums + planar + row; }
+
+  DataLanesScratch(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule,
+                   const Plane &plane);
 };
 
 /// Scratch of a weight-gradient task, in elements.
@@ -61,6 +73,9 @@ Values filterTaskGrid(LoopEmitter &emit, const ConvolutionProblem &problem,
 void emitDataTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                   const ConvolutionSchedule &schedule, mlir::Value task,
                   mlir::Value workerScratch);
+void emitDataLanesTask(LoopEmitter &emit, const ConvolutionProblem &problem,
+                       const ConvolutionSchedule &schedule, mlir::Value task,
+                       mlir::Value workerScratch);
 void emitFilterTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                     const ConvolutionSchedule &schedule, mlir::Value task,
                     mlir::Value workerScratch, mlir::Value sharedScratch);

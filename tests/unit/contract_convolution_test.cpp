@@ -215,6 +215,35 @@ TEST_P(ContractConvolution, BlocksOfChannelsTilesAndSplits) {
         3);
 }
 
+TEST_P(ContractConvolution, LanesAlongChannels) {
+  using Lanes = cpu::ConvolutionSchedule::Lanes;
+  auto alongChannels = [](cpu::ConvolutionSchedule &schedule) {
+    schedule.along = Lanes::Channels;
+    schedule.tile[1] = 5;
+    schedule.tile[2] = 7;
+    schedule.tileRows = 6;
+    schedule.tileWidth = 3;
+    schedule.tileVectors = 1;
+    schedule.blockChannels = schedule.lanes;
+    schedule.blockReduction = 3;
+    schedule.images = 2;
+  };
+  check({any, 3, 1, 7, 20, {11, 13}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false}, alongChannels);
+  check({any, 3, 2, 10, 38, {11, 17}, {2, 5}, {2, 3}, {1, 2}, {1, 1}, true, false}, alongChannels,
+        3);
+  check({any, 2, 1, 18, 21, {16, 9}, {1, 1}, {2, 1}, {0, 0}, {1, 1}, true, true}, alongChannels);
+  check({any, 2, 1, 18, 21, {16, 9}, {3, 4}, {1, 1}, {2, 1}, {2, 1}, false, false},
+        alongChannels);
+  check({any, 2, 1, 5, 33, {6, 8, 9}, {2, 3, 3}, {1, 1, 2}, {1, 0, 1}, {1, 1, 1}, true, false},
+        alongChannels);
+}
+
+TEST_P(ContractConvolution, SmallImagesOfManyChannels) {
+  check({any, 5, 1, 32, 64, {2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
+  check({any, 1, 1, 64, 32, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
+  check({any, 5, 1, 32, 64, {4, 4}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true, false});
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, ContractConvolution, testing::Values("x86-64-v3", "native"),
                          [](const auto &info) {
                            std::string name = info.param;
