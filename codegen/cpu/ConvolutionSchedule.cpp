@@ -113,6 +113,14 @@ struct Model {
     return best * schedule.tile[0];
   }
 
+  /// Images of a task with lanes along channels: enough pixels to repay
+  /// transposing the filter.
+  double imagesAlongChannels(const ConvolutionSchedule &schedule, double cyclesPerImage) const {
+    double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
+    return std::clamp(std::max(taskCycles / cyclesPerImage, 128 / pixels), 1.0,
+                      std::min<double>(batch, 64));
+  }
+
   /// Cycles for one image and group with this tile, register tile chosen.
   double dataCost(ConvolutionSchedule &schedule) const {
     bool alongPixels = schedule.along == ConvolutionSchedule::Lanes::Pixels;
@@ -144,7 +152,7 @@ struct Model {
       double squares = inputGradient
                            ? double(channels.reduced) * llvm::divideCeil(taps, lanes)
                            : double(llvm::divideCeil(channels.reduced * taps, lanes));
-      double images = std::clamp(taskCycles / multiply, 1.0, double(batch));
+      double images = imagesAlongChannels(schedule, multiply);
       filter = channelVectors * squares * (inputGradient && taps == 1 ? 2 : square) / images;
     }
     return tiles * (multiply + fill + filter + finish);
@@ -208,12 +216,15 @@ struct Model {
         channels.reduced, llvm::divideCeil(channels.reduced, schedule.blockReduction));
     double perResult = double(plane.vectors()) * channels.reduced * plane.taps();
     int64_t unit = schedule.tileRows;
+    int64_t blocks = std::max<int64_t>(1, channels.result * perResult / (2.5 * taskCycles));
     if (!alongPixels) {
       unit = width;
       double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
       perResult = pixels * channels.reduced * plane.taps() / lanes;
+      schedule.images = imagesAlongChannels(schedule, channels.result * perResult);
+      blocks = std::max<int64_t>(
+          1, channels.result * perResult * schedule.images / (2.5 * taskCycles));
     }
-    int64_t blocks = std::max<int64_t>(1, channels.result * perResult / (2.5 * taskCycles));
     if (!alongPixels)
       // Panels of the filter stay in half of the second-level cache.
       blocks = std::max<int64_t>(
@@ -223,6 +234,8 @@ struct Model {
     schedule.blockChannels =
         std::min<int64_t>(llvm::alignTo(llvm::divideCeil(channels.result, blocks), unit),
                           llvm::alignTo(channels.result, unit));
+    if (!alongPixels)
+      return;
     double perImage = perResult * std::min(schedule.blockChannels, channels.result);
     schedule.images = std::clamp<int64_t>(taskCycles / std::max(perImage, 1.0), 1, 64);
     if (problem.geometry.batch.isStatic())
