@@ -1,5 +1,7 @@
 #include "dialects/nn/Dims.h"
 #include "dialects/nn/Nn.h"
+#include "llvm/Support/raw_ostream.h"
+#include <map>
 
 using namespace mlir;
 
@@ -33,9 +35,64 @@ ArrayRef<StringAttr> symbolsOf(TypeRange types) {
   return {};
 }
 
+namespace {
+/// A size as a sum of products: sorted factors (symbols, floordiv, mod) -> coefficient.
+using Factors = SmallVector<AffineExpr, 2>;
+struct FactorOrder {
+  static std::pair<unsigned, std::string> key(AffineExpr factor) {
+    if (auto symbol = dyn_cast<AffineSymbolExpr>(factor))
+      return {symbol.getPosition(), ""};
+    std::string text;
+    llvm::raw_string_ostream(text) << factor;
+    return {~0u, text};
+  }
+  bool operator()(AffineExpr a, AffineExpr b) const { return key(a) < key(b); }
+  bool operator()(const Factors &a, const Factors &b) const {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                        [this](AffineExpr x, AffineExpr y) { return (*this)(x, y); });
+  }
+};
+using Polynomial = std::map<Factors, int64_t, FactorOrder>;
+
+Polynomial expandProducts(AffineExpr expr) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return {{{}, constant.getValue()}};
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary || (expr.getKind() != AffineExprKind::Add && expr.getKind() != AffineExprKind::Mul))
+    return {{{expr}, 1}};
+  Polynomial left = expandProducts(binary.getLHS()), right = expandProducts(binary.getRHS());
+  if (expr.getKind() == AffineExprKind::Add) {
+    for (auto &[factors, coefficient] : right)
+      left[factors] += coefficient;
+    return left;
+  }
+  Polynomial result;
+  for (auto &[a, x] : left)
+    for (auto &[b, y] : right) {
+      Factors factors(a);
+      factors.append(b.begin(), b.end());
+      llvm::sort(factors, FactorOrder());
+      result[factors] += x * y;
+    }
+  return result;
+}
+} // namespace
+
 AffineExpr simplify(AffineExpr dim) {
   // Sizes use symbols alone; 64 is more than any function has.
-  return simplifyAffineExpr(dim, 0, 64);
+  dim = simplifyAffineExpr(dim, 0, 64);
+  if (dim.isPureAffine())
+    return dim;
+  // Affine simplification leaves products of symbols as they were written: one fixed
+  // order makes equal sizes equal expressions.
+  AffineExpr sum = getAffineConstantExpr(0, dim.getContext());
+  for (auto &[factors, coefficient] : expandProducts(dim)) {
+    AffineExpr term = getAffineConstantExpr(1, dim.getContext());
+    for (AffineExpr factor : factors)
+      term = term * factor;
+    sum = sum + term * coefficient;
+  }
+  return sum;
 }
 
 RankedTensorType tensorType(ArrayRef<AffineExpr> dims, Type element, ArrayRef<StringAttr> symbols) {
