@@ -102,9 +102,9 @@ SmallVector<Value> CrossEntropyOp::decompose(Builder &b) {
   if (weight)
     spread = b.mul(spread, weight);
   Value index = classesAlong(b, x, target, axis);
-  Expr ignored = Expr::make(Primitive::Eq, {Expr::input(1), Expr::constant(getIgnoreIndex())});
+  Expr ignored = Expr::make(Primitive::Eq, {Expr::input(1), Expr::constant(double(int64_t(getIgnoreIndex())))});
   Value smooth = b.map(select(ignored, Expr::constant(0.0), Expr::input(0)), {b.sum(spread, axis), index}, type);
-  Value used = b.map(select(Expr::make(Primitive::Eq, {Expr::input(0), Expr::constant(getIgnoreIndex())}),
+  Value used = b.map(select(Expr::make(Primitive::Eq, {Expr::input(0), Expr::constant(double(int64_t(getIgnoreIndex())))}),
                             Expr::constant(0.0), Expr::constant(1.0)), index, type);
   if (weight)
     used = b.mul(used, pick(b, b.broadcast(weight, dims), index, axis, dims));
