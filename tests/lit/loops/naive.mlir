@@ -6,7 +6,6 @@
 // CHECK-SAME: (%{{.*}}: !llvm.ptr) -> i32
 // CHECK: constant @nnc_kernel_0
 // CHECK: llvm.call @nnc_parallel_for
-// CHECK: constant @nnc_kernel_0
 // CHECK: llvm.call @nnc_parallel_for
 // CHECK-LABEL: func.func private @nnc_kernel_0
 // CHECK: scf.for
