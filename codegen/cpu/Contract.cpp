@@ -245,8 +245,9 @@ struct TaskEmitter {
                });
     };
     // Packed weights fill their last panel with zeros: nothing to mask.
-    Value readable = problem.b.packed ? emit.mul(emit.ceilDiv(columns, schedule.lanes), schedule.lanes)
-                                      : columns;
+    Value readable = columns;
+    if (problem.b.packed)
+      readable = emit.mul(emit.ceilDiv(columns, schedule.lanes), schedule.lanes);
     std::optional<int64_t> remainder;
     if (problem.n.isStatic())
       remainder = (problem.b.packed ? llvm::divideCeil(problem.n.fixed, schedule.lanes)

@@ -65,10 +65,9 @@ void chooseOuterTile(const Sizes &sizes, ContractSchedule &schedule) {
 }
 
 void chooseDotTile(const Sizes &sizes, ContractSchedule &schedule) {
-  int64_t wide = sizes.registers >= 32;
-  int64_t rows = std::min<int64_t>(sizes.m, wide ? 4 : 2);
-  schedule.tileRows = rows;
-  schedule.tileVectors = std::min<int64_t>(rows <= 2 ? 8 / rows + (rows == 2) * 2 : 6 - (rows == 4 && !wide) * 3, sizes.n);
+  // Few loads a multiply-add; a single row needs several columns to hide its latency.
+  schedule.tileRows = std::min<int64_t>(sizes.m, sizes.registers >= 32 ? 4 : 2);
+  schedule.tileVectors = std::min<int64_t>(schedule.tileRows == 1 ? 8 : 6, sizes.n);
 }
 
 } // namespace
@@ -110,7 +109,8 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
   schedule.blockReduction = llvm::alignTo(panelSteps, sizes.lanes);
 
   // As many rows as pay for the packing of B, then columns until the task is large enough.
-  int64_t rowsLimit = llvm::alignTo(std::max<int64_t>(144 - schedule.tileRows, 1), schedule.tileRows);
+  int64_t rowsLimit =
+      llvm::alignTo(std::max<int64_t>(144 - schedule.tileRows, 1), schedule.tileRows);
   schedule.blockRows = problem.m.isStatic() && sizes.m <= 192
                            ? llvm::alignTo(sizes.m, schedule.tileRows)
                            : rowsLimit;
@@ -141,8 +141,8 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
   int64_t tasks = blocks * sizes.batch;
   int64_t perTask = productSteps / blocks;
   if (allStatic && tasks < 16 && perTask > 2 * taskVectorSteps) {
-    int64_t wanted = std::min(perTask / taskVectorSteps, 64 / tasks);
-    int64_t each = llvm::alignTo(llvm::divideCeil(sizes.k, std::max<int64_t>(wanted, 1)), sizes.lanes);
+    int64_t wanted = std::max<int64_t>(std::min(perTask / taskVectorSteps, 64 / tasks), 1);
+    int64_t each = llvm::alignTo(llvm::divideCeil(sizes.k, wanted), sizes.lanes);
     schedule.blockReduction = std::min(schedule.blockReduction, each);
     each = llvm::alignTo(each, schedule.blockReduction);
     schedule.splits = llvm::divideCeil(sizes.k, each);

@@ -108,8 +108,8 @@ void DataTask::finishRow(Value planar, Value from, Value channel) {
             Value line = emit.add(emit.mul(indexD, planes.result[1]), indexH);
             int64_t phase =
                 (d * plane.axis[1].resultPhases + h) * plane.axis[2].resultPhases;
-            finishInterleaved(planar, emit.add(start, phase * plane.vectors() * schedule.lanes), count,
-                              emit.mul(line, planes.result[2]), storeRow);
+            Value from = emit.add(start, phase * plane.vectors() * schedule.lanes);
+            finishInterleaved(planar, from, count, emit.mul(line, planes.result[2]), storeRow);
           });
         });
   });

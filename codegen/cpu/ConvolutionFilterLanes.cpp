@@ -102,8 +102,9 @@ struct FilterLanesTask {
     for (int i = 0; i < 3; ++i) {
       const PlaneAxis &a = plane.axis[i];
       tileStart.push_back(emit.mul(copy[1 + i], a.tile));
-      rowCount[i] = a.oneTile ? planes.grid[i]
-                              : emit.min(emit.index(a.tile), emit.sub(planes.grid[i], tileStart[i]));
+      rowCount[i] = planes.grid[i];
+      if (!a.oneTile)
+        rowCount[i] = emit.min(emit.index(a.tile), emit.sub(planes.grid[i], tileStart[i]));
     }
     Value firstImage = emit.mul(copy[0], schedule.images);
     Value imageCount = schedule.images == 1
@@ -255,7 +256,9 @@ struct FilterLanesTask {
               type, sums, emit.add(emit.mul(emit.add(column, i), channelPitch), filter)));
         Values turned = emitTranspose(emit, lines);
         for (int64_t i = 0; i < lanes; ++i) {
-          auto storeLine = [&] { finishLine(emit.add(filter, i), column, turned[i], activeColumns); };
+          auto storeLine = [&] {
+            finishLine(emit.add(filter, i), column, turned[i], activeColumns);
+          };
           if (activeFilters)
             emit.branch(emit.less(emit.index(i), activeFilters), storeLine);
           else

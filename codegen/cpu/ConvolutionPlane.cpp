@@ -139,11 +139,12 @@ llvm::SmallVector<TapLoop> Plane::tapLoops(int64_t resultPhase, int64_t unroll) 
   // Rounds in the order of their places, so that they follow at constant distances.
   llvm::SmallVector<llvm::SmallVector<PlaneTap>> rows;
   for (const PlaneTap &tap : all) {
-    if (rows.empty() || unroll == 1 || tap.filter / axis[2].kernel != rows.back()[0].filter / axis[2].kernel)
+    int64_t row = tap.filter / axis[2].kernel;
+    if (rows.empty() || unroll == 1 || row != rows.back()[0].filter / axis[2].kernel)
       rows.emplace_back();
     rows.back().push_back(tap);
   }
-  llvm::stable_sort(rows, [](const auto &a, const auto &b) { return a[0].place < b[0].place; });
+  llvm::sort(rows, [](const auto &a, const auto &b) { return a[0].place < b[0].place; });
   llvm::SmallVector<TapLoop> loops;
   for (const auto &row : rows) {
     if (!loops.empty()) {
@@ -254,8 +255,8 @@ void PlaneEmitter::fillRow(const ConvolutionProblem::Read &read, Value image, Va
       Value remaining = emit.sub(source[2], index);
       for (int64_t part = 0; part < w.step; ++part) {
         Value left = emit.max(emit.sub(remaining, emit.index(part * lanes)), zero);
-        Value next = read(emit.builder, emit.loc, type, image, channel, emit.add(from, part * lanes),
-                          emit.min(left, emit.index(lanes)));
+        Value next = read(emit.builder, emit.loc, type, image, channel,
+                          emit.add(from, part * lanes), emit.min(left, emit.index(lanes)));
         llvm::SmallVector<int64_t> pick(lanes);
         for (int64_t lane = 0; lane < lanes; ++lane) {
           int64_t element = lane * w.step;

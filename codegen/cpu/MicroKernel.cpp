@@ -123,8 +123,9 @@ void LoopEmitter::tiles(Value size, int64_t tile, std::optional<int64_t> remaind
       branch(less(start, size), [&] { body(start, *remainder); });
     return;
   }
-  for (int64_t part = llvm::bit_floor(uint64_t(std::max<int64_t>(tile - 1, 1))); part > 0 && tile > 1;
-       part /= 2) {
+  if (tile == 1)
+    return;
+  for (int64_t part = llvm::bit_floor(uint64_t(tile - 1)); part > 0; part /= 2) {
     Value end = add(start, sub(rest, rem(rest, part)));
     loop(start, end, part, [&](Value at) { body(at, part); });
     start = end;

@@ -244,7 +244,7 @@ TEST_P(ContractConvolution, SmallImagesOfManyChannels) {
   check({any, 5, 1, 32, 64, {4, 4}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true, false});
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, ContractConvolution, testing::Values("x86-64-v3", "native"),
+INSTANTIATE_TEST_SUITE_P(Targets, ContractConvolution, testing::Values("x86-64-v3", "x86-64-v4"),
                          [](const auto &info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

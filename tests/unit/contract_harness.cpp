@@ -24,7 +24,8 @@ constexpr int argumentSizes = 8;
 constexpr char guardByte = 0x5a;
 
 char *aligned(std::vector<char> &bytes) {
-  return reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(bytes.data()) + 63) & ~uintptr_t(63));
+  auto address = reinterpret_cast<uintptr_t>(bytes.data());
+  return reinterpret_cast<char *>((address + 63) & ~uintptr_t(63));
 }
 
 void reserve(std::vector<char> &bytes, int64_t size, int64_t guard) {
@@ -96,6 +97,11 @@ int64_t ProductCase::positionA(int64_t item, int64_t row, int64_t step) const {
 }
 
 int64_t ProductCase::positionB(int64_t item, int64_t step, int64_t column) const {
+  if (packedB) {
+    int64_t panels = (n + panelWidth - 1) / panelWidth;
+    int64_t panel = item * panels + column / panelWidth;
+    return (panel * k + step) * panelWidth + column % panelWidth;
+  }
   if (b == Contiguous::Reduction)
     return (item * n + column) * k + step;
   int64_t position = (item * k + step) * n + column;
@@ -104,8 +110,10 @@ int64_t ProductCase::positionB(int64_t item, int64_t step, int64_t column) const
 
 std::vector<int64_t> ConvolutionCase::output() const {
   std::vector<int64_t> sizes;
-  for (size_t i = 0; i < input.size(); ++i)
-    sizes.push_back((input[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i] + 1);
+  for (size_t i = 0; i < input.size(); ++i) {
+    int64_t reach = dilation[i] * (kernel[i] - 1) + 1;
+    sizes.push_back((input[i] + 2 * padding[i] - reach) / stride[i] + 1);
+  }
   return sizes;
 }
 
@@ -189,6 +197,7 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
       Value at = emit.add(emit.mul(emit.add(emit.mul(batch, k), step), n), outer);
       return emit.loadScalar(buffer, emit.mul(at, 2));
     };
+  problem.b.packed = product.packedB;
   problem.store = [=, buffer = entry.buffer(2)](OpBuilder &b, Location loc, Value batch, Value row,
                                                 Value column, Value vector, Value active) {
     LoopEmitter emit(b, loc);
@@ -200,6 +209,16 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
   cpu::ContractSchedule schedule = cpu::scheduleContract(problem, target);
   if (adjust)
     adjust(schedule);
+  int64_t width = result->panelWidth = schedule.tileColumns();
+  if (product.packedB)
+    problem.b.vector = [=, buffer = entry.buffer(1)](OpBuilder &b, Location loc, VectorType type,
+                                                     Value batch, Value column, Value step,
+                                                     Value active) {
+      LoopEmitter emit(b, loc);
+      Value panel = emit.add(emit.mul(batch, emit.ceilDiv(n, width)), emit.div(column, width));
+      Value line = emit.mul(emit.add(emit.mul(panel, k), step), width);
+      return emit.load(type, buffer, emit.add(line, emit.rem(column, width)), active);
+    };
   result->footprint = cpu::footprint(problem, schedule);
   result->module = finish(
       entry, target, schedule.phases(),

@@ -23,6 +23,7 @@ public:
   /// Ends the program if a kernel wrote behind its scratch.
   void checkScratch();
   cpu::ContractFootprint footprint;
+  int64_t panelWidth = 0; // columns of a register tile of a product
 
 private:
   friend class ProductCompiler;
@@ -40,6 +41,9 @@ struct ProductCase {
   cpu::ProductOperand::Contiguous b = cpu::ProductOperand::Contiguous::Outer;
   bool isStatic = true;
   bool isDouble = false;
+  /// B is packed ahead of time; the width of its panels is the schedule's.
+  bool packedB = false;
+  int64_t panelWidth = 0;
 
   // Where elements lie; operands that are contiguous along nothing have a gap after each element.
   int64_t positionA(int64_t item, int64_t row, int64_t step) const;
