@@ -30,12 +30,12 @@ struct Sizes {
   int64_t batch, m, n, k, lanes, registers, elementBytes;
 };
 
-/// Cycles of one step over k: multiply-adds, but no fewer than their latency
-/// allows on a core that starts two a cycle.
+/// Cost of one step over k: multiply-adds, but no fewer than loads (as many a
+/// cycle), nor than their latency allows on a core that starts two a cycle.
 double tileStepCost(int64_t rows, int64_t vectors) {
-  double multiplyAdds = std::max<double>(rows * vectors, 8);
-  // Loads ride along, but high tiles reuse B's vectors more and pack A in wider pieces.
-  return multiplyAdds + 0.02 * rows + 0.15 * vectors;
+  double step = std::max<double>({double(rows * vectors), double(rows + vectors), 8});
+  // High tiles reuse B's vectors more and pack A in wider pieces.
+  return step + 0.02 * rows + 0.15 * vectors;
 }
 
 /// Steps over the whole of C, its edges included.

@@ -54,7 +54,9 @@ struct Model {
   // ---- forward and input gradient
 
   static double stepCost(int64_t rows, int64_t vectors) {
-    return rows && vectors ? std::max<double>(rows * vectors, 8) + 0.05 * (rows + 2 * vectors) : 0;
+    return rows && vectors ? std::max<double>({double(rows * vectors), double(rows + vectors), 8}) +
+                                 0.05 * (rows + 2 * vectors)
+                           : 0;
   }
 
   double tilingCost(int64_t rows, int64_t vectors, int64_t m, int64_t total) const {
@@ -87,8 +89,9 @@ struct Model {
     int64_t all = llvm::divideCeil(channels.result, lanes);
     int64_t height = schedule.tile[1], width = schedule.tile[2];
     auto stepCost = [](int64_t rows, int64_t vectors) {
-      return rows && vectors ? std::max<double>({double(rows * vectors), 8, 0.6 * (rows + vectors)})
-                             : 0.0;
+      return rows && vectors
+                 ? std::max<double>({double(rows * vectors), double(rows + vectors), 8})
+                 : 0.0;
     };
     double best = -1;
     for (int64_t vectors = 1; vectors <= std::min<int64_t>(6, all); ++vectors)
@@ -281,8 +284,9 @@ struct Model {
   /// Returns cycles per pixel for all filters and taps, lanes along dy's channels.
   double chooseFilterLanesTile(int64_t taps, ConvolutionSchedule &schedule) const {
     auto stepCost = [](int64_t rows, int64_t vectors) {
-      return rows && vectors ? std::max<double>({double(rows * vectors), 8, 0.6 * (rows + vectors)})
-                             : 0.0;
+      return rows && vectors
+                 ? std::max<double>({double(rows * vectors), double(rows + vectors), 8})
+                 : 0.0;
     };
     int64_t all = llvm::divideCeil(channels.result, lanes);
     double best = -1;
