@@ -14,16 +14,17 @@ static bool isFull(Value value, const Dims &space, size_t axis) {
   return axis >= skip && !isOne(dims[axis - skip]);
 }
 
-// Axes join where every value of the region treats them alike and no op tells
-// them apart.
-static SmallVector<SmallVector<int64_t>> joinAxes(KernelOp kernel, const Dims &space) {
+SmallVector<SmallVector<int64_t>> joinAxes(KernelOp kernel, const Dims &space) {
   Block &body = kernel.getBody().front();
   SmallVector<SmallVector<int64_t>> groups;
-  SmallVector<Value> values(body.getArguments());
+  SmallVector<Value> values(body.getArguments()), counters;
   bool pointwise = true;
   for (Operation &op : body.without_terminator()) {
-    pointwise &= isa<MapOp, BroadcastOp, SizeOp, UniformOp>(op);
+    pointwise &= isa<MapOp, BroadcastOp, SizeOp, UniformOp, IotaOp>(op) ||
+                 (isa<ReduceOp>(op) && kernel.getFamily() == Family::row);
     llvm::append_range(values, op.getResults());
+    if (isa<IotaOp>(op))
+      counters.push_back(op.getResult(0));
   }
   for (size_t axis = 0; axis < space.size(); ++axis) {
     if (isOne(space[axis]))
@@ -31,6 +32,8 @@ static SmallVector<SmallVector<int64_t>> joinAxes(KernelOp kernel, const Dims &s
     bool joins = pointwise && !groups.empty() && llvm::all_of(values, [&](Value value) {
       return rankOf(value) <= (int64_t)space.size() && isFull(value, space, axis) == isFull(value, space, groups.back().back());
     });
+    // A count along one of the two would have to tell them apart.
+    joins = joins && llvm::none_of(counters, [&](Value counter) { return isFull(counter, space, axis); });
     if (!joins)
       groups.emplace_back();
     groups.back().push_back(axis);
@@ -38,7 +41,7 @@ static SmallVector<SmallVector<int64_t>> joinAxes(KernelOp kernel, const Dims &s
   return groups;
 }
 
-static int64_t costOf(KernelOp kernel) {
+int64_t elementCost(KernelOp kernel) {
   int64_t cost = 0;
   for (Operation &op : kernel.getBody().front().without_terminator()) {
     if (auto taps = op.getAttrOfType<DenseI64ArrayAttr>("kernel")) {
@@ -50,7 +53,7 @@ static int64_t costOf(KernelOp kernel) {
     }
     auto map = dyn_cast<MapOp>(op);
     if (!map) {
-      cost += isa<BroadcastOp, SizeOp, IotaOp, SliceOp, TransposeOp, ReshapeOp>(op) ? 1 : 60;
+      cost += isa<BroadcastOp, SizeOp, IotaOp, SliceOp, TransposeOp, ReshapeOp, ReduceOp>(op) ? 1 : 60;
       continue;
     }
     for (unsigned r = 0; r < map.getNumResults(); ++r)
@@ -66,7 +69,7 @@ bool hasOneResultShape(KernelOp kernel) {
 }
 
 PointwiseLoops::PointwiseLoops(KernelContext &context)
-    : c(context), dims(dimsOf(c.yield().getValues()[0])), groups(joinAxes(c.kernel, dims)), cost(costOf(c.kernel)),
+    : c(context), dims(dimsOf(c.yield().getValues()[0])), groups(joinAxes(c.kernel, dims)), cost(elementCost(c.kernel)),
       lanes(lanesOf(c.kernel, c.target)) {
   // About 20 to 100 us.
   columnsPerTask = cost < 40 ? 32768 : cost < 200 ? 8192 : 2048;

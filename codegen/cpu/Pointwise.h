@@ -11,6 +11,13 @@ namespace nnc::cpu {
 /// Whether all results of a kernel have one shape.
 bool hasOneResultShape(nn::KernelOp kernel);
 
+/// Adjacent axes of the shape `space` that every value of the region treats alike and no
+/// op tells apart, joined: outer to inner, without axes of size 1.
+llvm::SmallVector<llvm::SmallVector<int64_t>> joinAxes(nn::KernelOp kernel, const nn::Dims &space);
+
+/// What one element costs, in vector instructions, roughly.
+int64_t elementCost(nn::KernelOp kernel);
+
 class PointwiseLoops {
 public:
   explicit PointwiseLoops(KernelContext &context);

@@ -9,6 +9,7 @@ const ScheduleFamily &scheduleFamily(nn::Family family) {
   case nn::Family::contract: return contractFamily();
   case nn::Family::map: return mapFamily();
   case nn::Family::window: return windowFamily();
+  case nn::Family::row: return rowFamily();
   default: return naiveFamily();
   }
   llvm_unreachable("every family is listed");

@@ -2,8 +2,10 @@
 #include "codegen/cpu/EmitLoops.h"
 #include "codegen/cpu/LowerToLLVM.h"
 #include "codegen/cpu/ScheduleFamily.h"
+#include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/Plan.h"
 #include "llvm/ADT/StringExtras.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "runtime/abi.h"
@@ -143,6 +145,23 @@ FamilyRun::FamilyRun(StringRef text, StringRef family, const cpu::Target &target
   compile(text, family, target, symbols);
 }
 
+// Takes the ops out of their kernels and gives each its own, so that the
+// reference computes every value once.
+static void formNaiveKernels(func::FuncOp function) {
+  for (auto kernel : llvm::make_early_inc_range(function.getOps<nn::KernelOp>())) {
+    OpBuilder builder(kernel);
+    IRMapping mapping;
+    Block &body = kernel.getBody().front();
+    mapping.map(body.getArguments(), kernel.getInputs());
+    for (Operation &op : body.without_terminator())
+      builder.clone(op, mapping);
+    for (auto [result, value] : llvm::zip(kernel.getOutputs(), body.getTerminator()->getOperands()))
+      Value(result).replaceAllUsesWith(mapping.lookupOrDefault(value));
+    kernel.erase();
+  }
+  formKernels(function, 0);
+}
+
 void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &target, ArrayRef<int64_t> symbols) {
   DialectRegistry registry;
   cpu::registerLoweringDialects(registry);
@@ -190,6 +209,8 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
     (part.isOutput ? code->outputs : code->inputs).push_back(part.data);
   }
 
+  if (family == "naive")
+    formNaiveKernels(function);
   ASSERT_TRUE(succeeded(planFunction(function, [&](Operation *op) {
     auto kernel = cast<nn::KernelOp>(op);
     return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
