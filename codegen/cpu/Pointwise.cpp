@@ -142,7 +142,9 @@ void PointwiseLoops::emitRow(ArrayRef<Value> outer, Value from, Value to) {
   if (!interior)
     return emitColumns(outer, from, to, true);
   auto largest = [&](Value a, Value b) { return c.b.createOrFold<arith::MaxSIOp>(c.loc, a, b); };
-  Value low = c.minimum(largest(from, interior->low), to), high = largest(low, c.minimum(to, interior->high));
+  // Whole vectors at the low border: a few lanes would cost as much.
+  Value border = c.mulAdd(c.ceilDiv(interior->low, lanes), lanes, 0);
+  Value low = c.minimum(largest(from, border), to), high = largest(low, c.minimum(to, interior->high));
   emitColumns(outer, from, low, false);
   emitColumns(outer, low, high, true);
   emitColumns(outer, high, to, false);

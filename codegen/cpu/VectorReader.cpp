@@ -359,13 +359,15 @@ Value VectorReader::withMask(Value mask, function_ref<Value()> readMasked) {
   return value;
 }
 
-// low <= index < high, a scalar where the index is uniform.
+// low <= index < high, a scalar where the index is uniform; a null bound holds.
 Value VectorReader::inRange(const LaneIndex &index, Value low, Value high) {
   Value position = index.isUniform() ? scalarIndex(index) : laneIndices(index);
-  auto like = [&](Value bound) { return index.isUniform() ? bound : splat(bound); };
-  Value above = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::sge, position, like(low));
-  Value below = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::slt, position, like(high));
-  return arith::AndIOp::create(c.b, c.loc, above, below);
+  auto holds = [&](arith::CmpIPredicate predicate, Value bound) -> Value {
+    return arith::CmpIOp::create(c.b, c.loc, predicate, position, index.isUniform() ? bound : splat(bound));
+  };
+  Value above = low ? holds(arith::CmpIPredicate::sge, low) : Value();
+  Value below = high ? holds(arith::CmpIPredicate::slt, high) : Value();
+  return above && below ? Value(arith::AndIOp::create(c.b, c.loc, above, below)) : above ? above : below;
 }
 
 // Indices that all lanes share are moved inside, so that they can be read
@@ -490,52 +492,51 @@ Value VectorReader::readEachLane(Value tensor, ArrayRef<LaneIndex> index) {
   return loop.getResult(0);
 }
 
-// nn.uniform's Philox 4x32-10 (dialects/nn/Random) with a counter in every lane.
+// nn.uniform's Philox 4x32-10 (dialects/nn/Random) with a counter in every lane. The
+// 32-bit words stand in 64-bit lanes, whose upper halves hold anything: products
+// of lower halves are one instruction.
 Value VectorReader::readUniform(UniformOp uniform, ArrayRef<LaneIndex> index) {
   OpBuilder &b = c.b;
+  Type i64 = b.getI64Type();
+  auto constant = [&](uint64_t v) -> Value {
+    return arith::ConstantOp::create(b, c.loc, b.getI64IntegerAttr(static_cast<int64_t>(v)));
+  };
+  auto like = [&](Value v, Value scalar) { return isa<VectorType>(v.getType()) ? splat(scalar) : scalar; };
+  auto low = [&](Value v) -> Value { return arith::AndIOp::create(b, c.loc, v, like(v, constant(0xFFFFFFFFu))); };
+  auto high = [&](Value v) -> Value { return arith::ShRUIOp::create(b, c.loc, v, like(v, constant(32))); };
   LaneIndex linear = linearize(dimsOf(uniform.getResult()), index);
-  Value positions = arith::IndexCastOp::create(b, c.loc, vectorOf(b.getI64Type()), laneIndices(linear));
+  Value positions = arith::IndexCastOp::create(b, c.loc, vectorOf(i64), laneIndices(linear));
   Value seed = read(uniform.getSeed(), {}), step = read(uniform.getStep(), {});
-  Type i32 = b.getI32Type(), i64 = b.getI64Type();
-  auto constant = [&](Value like, uint64_t v) -> Value {
-    Type element = getElementTypeOrSelf(like.getType());
-    TypedAttr attribute = b.getIntegerAttr(element, APInt(element.getIntOrFloatBitWidth(), v, false, true));
-    Value scalar = arith::ConstantOp::create(b, c.loc, attribute);
-    return isa<VectorType>(like.getType()) ? splat(scalar) : scalar;
-  };
-  auto as = [&](Value like, Type element) -> Type { return isa<VectorType>(like.getType()) ? Type(vectorOf(element)) : element; };
-  auto low = [&](Value v) -> Value { return arith::TruncIOp::create(b, c.loc, as(v, i32), v); };
-  auto high = [&](Value v) -> Value { return low(arith::ShRUIOp::create(b, c.loc, v, constant(v, 32))); };
-  Value site = constant(step, static_cast<uint64_t>(uniform.getSite()) << 32);
+  Value site = constant(static_cast<uint64_t>(uniform.getSite()) << 32);
   Value stream = arith::XOrIOp::create(b, c.loc, step, site);
-  Value counter[4] = {low(positions), high(positions), splat(low(stream)), splat(high(stream))};
-  Value key[2] = {low(seed), high(seed)};
-  auto product = [&](uint32_t factor, Value v) -> Value {
-    Value wide = arith::ExtUIOp::create(b, c.loc, vectorOf(i64), v);
-    return arith::MulIOp::create(b, c.loc, wide, constant(wide, factor));
-  };
+  Value counter[4] = {positions, high(positions), splat(stream), splat(high(stream))};
+  Value key[2] = {seed, high(seed)};
   for (int round = 0; round < 10; ++round) {
+    auto product = [&](uint32_t factor, Value v) -> Value {
+      return arith::MulIOp::create(b, c.loc, low(v), splat(constant(factor)));
+    };
     Value p0 = product(0xD2511F53u, counter[0]), p1 = product(0xCD9E8D57u, counter[2]);
     auto mix = [&](Value x, Value y, Value k) -> Value {
       return arith::XOrIOp::create(b, c.loc, arith::XOrIOp::create(b, c.loc, x, y), splat(k));
     };
-    Value next[4] = {mix(high(p1), counter[1], key[0]), low(p1), mix(high(p0), counter[3], key[1]), low(p0)};
+    Value next[4] = {mix(high(p1), counter[1], key[0]), p1, mix(high(p0), counter[3], key[1]), p0};
     std::copy(next, next + 4, counter);
-    key[0] = arith::AddIOp::create(b, c.loc, key[0], constant(key[0], 0x9E3779B9u));
-    key[1] = arith::AddIOp::create(b, c.loc, key[1], constant(key[1], 0xBB67AE85u));
+    key[0] = arith::AddIOp::create(b, c.loc, key[0], constant(0x9E3779B9u));
+    key[1] = arith::AddIOp::create(b, c.loc, key[1], constant(0xBB67AE85u));
   }
+  // Fewer bits than a signed integer has: the signed conversion is the same, and cheaper.
   Type type = elementTypeOf(uniform.getResult());
-  auto scaleTo = [&](Value bits, double scale) -> Value {
-    // Fewer bits than a signed integer has: the signed conversion is the same, and cheaper.
+  auto scaled = [&](Value bits, double scale) -> Value {
     Value number = arith::SIToFPOp::create(b, c.loc, vectorOf(type), bits);
     return arith::MulFOp::create(b, c.loc, number, splat(c.constant(type, scale)));
   };
-  if (type.isF32())
-    return scaleTo(arith::ShRUIOp::create(b, c.loc, counter[0], constant(counter[0], 8)), 0x1p-24);
-  Value first = arith::ExtUIOp::create(b, c.loc, vectorOf(i64), counter[0]);
-  Value wide = arith::OrIOp::create(b, c.loc, arith::ShLIOp::create(b, c.loc, first, constant(first, 32)),
-                                    arith::ExtUIOp::create(b, c.loc, vectorOf(i64), counter[1]));
-  return scaleTo(arith::ShRUIOp::create(b, c.loc, wide, constant(wide, 11)), 0x1p-53);
+  if (type.isF32()) {
+    Value word = arith::TruncIOp::create(b, c.loc, vectorOf(b.getI32Type()), counter[0]);
+    return scaled(arith::ShRUIOp::create(b, c.loc, word, splat(c.constant(b.getI32Type(), 8))), 0x1p-24);
+  }
+  Value upper = arith::ShLIOp::create(b, c.loc, counter[0], splat(constant(32)));
+  Value word = arith::OrIOp::create(b, c.loc, upper, low(counter[1]));
+  return scaled(arith::ShRUIOp::create(b, c.loc, word, splat(constant(11))), 0x1p-53);
 }
 
 } // namespace nnc::cpu

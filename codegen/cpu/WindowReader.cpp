@@ -52,13 +52,17 @@ SmallVector<Value> VectorReader::overTaps(PoolOp pool, ArrayRef<LaneIndex> index
     Value extent = c.size(pool.getInput(), axis + 2);
     bool isLaneAxis = axis + 1 == axes, leaves = leavesInput(pool, axis);
     LaneIndex start = scaled(index[axis + 2], stride, -padding);
-    auto at = [&](LaneIndex position, Value t, ValueRange accumulators) -> SmallVector<Value> {
+    auto inputs = constantSize(dimsOf(pool.getInput())[axis + 2]), outputs = constantSize(dimsOf(pool.getResult())[axis + 2]);
+    // `offset` is the tap's distance from the window's start, where it is known.
+    auto at = [&](LaneIndex position, Value t, std::optional<int64_t> offset, ValueRange accumulators) -> SmallVector<Value> {
       source[axis + 2] = position;
       Value next = c.add(c.mulAdd(number, kernel, 0), t);
-      if (!isLaneAxis || !leaves || insideWindows)
+      bool mayPrecede = !offset || *offset < padding;
+      bool mayExceed = !offset || !inputs || !outputs || (*outputs - 1) * stride - padding + *offset >= *inputs;
+      if (!isLaneAxis || !leaves || insideWindows || !(mayPrecede || mayExceed))
         return visit(axis + 1, next, accumulators);
       SmallVector<Value> result;
-      Value inside = inRange(position, c.index(0), extent);
+      Value inside = inRange(position, mayPrecede ? c.index(0) : Value(), mayExceed ? extent : Value());
       withMask(inside, [&] {
         result = visit(axis + 1, next, accumulators);
         return Value();
@@ -70,7 +74,7 @@ SmallVector<Value> VectorReader::overTaps(PoolOp pool, ArrayRef<LaneIndex> index
     if (taps <= mostUnrolledTaps && (isLaneAxis || !leaves)) {
       SmallVector<Value> accumulators(carried);
       for (int64_t t = 0; t < kernel; ++t)
-        accumulators = at(scaled(start, 1, t * dilation), c.index(t), accumulators);
+        accumulators = at(scaled(start, 1, t * dilation), c.index(t), t * dilation, accumulators);
       return accumulators;
     }
     // Taps [from, to) are inside: 0 <= first + t * dilation < extent.
@@ -91,7 +95,7 @@ SmallVector<Value> VectorReader::overTaps(PoolOp pool, ArrayRef<LaneIndex> index
     LaneIndex position = start;
     Value step = c.mulAdd(loop.getInductionVar(), dilation, 0);
     position.base = position.base ? c.add(position.base, step) : step;
-    SmallVector<Value> next = at(position, loop.getInductionVar(), loop.getRegionIterArgs());
+    SmallVector<Value> next = at(position, loop.getInductionVar(), std::nullopt, loop.getRegionIterArgs());
     scf::YieldOp::create(c.b, c.loc, next);
     known = before;
     return SmallVector<Value>(loop.getResults());

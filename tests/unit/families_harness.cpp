@@ -115,6 +115,7 @@ struct FamilyRun::Code {
   std::vector<int64_t> symbols;
   std::vector<void *> inputs, outputs;
   uint8_t *state = nullptr, *arena = nullptr;
+  int32_t (*entry)(nnc_call *) = nullptr;
 };
 
 static FamilyRun::Part::Kind kindOf(Type type) {
@@ -183,11 +184,12 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
       function.setArgAttr(i, "nn.kind", StringAttr::get(&context, "input"));
     Type type = function.getArgument(i).getType();
     Part part{"argument " + std::to_string(i), kindOf(cast<RankedTensorType>(type).getElementType()),
-              elementsOf(type, symbols), nullptr, false};
+              elementsOf(type, symbols), nullptr, false, false};
     if (auto name = function.getArgAttrOfType<StringAttr>(i, "nn.name")) {
       offsets[name.str()] = stateBytes;
       part.name = name.str();
-      stateBytes += (part.count * widthOf(part.kind) + 63) / 64 * 64;
+      part.isUpdated = true;
+      stateBytes += (part.bytes() + 63) / 64 * 64;
     }
     parts.push_back(part);
   }
@@ -195,7 +197,7 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
     if (!function.getResultAttr(r, "nn.updates"))
       parts.push_back({"result " + std::to_string(r),
                        kindOf(cast<RankedTensorType>(function.getResultTypes()[r]).getElementType()),
-                       elementsOf(function.getResultTypes()[r], symbols), nullptr, true});
+                       elementsOf(function.getResultTypes()[r], symbols), nullptr, true, false});
   code->memory.reserve(parts.size() + 2);
   code->memory.emplace_back(stateBytes);
   code->state = code->memory.back().data();
@@ -204,7 +206,7 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
       part.data = code->state + offset->second;
       continue;
     }
-    code->memory.emplace_back(part.count * widthOf(part.kind));
+    code->memory.emplace_back(part.bytes());
     part.data = code->memory.back().data();
     (part.isOutput ? code->outputs : code->inputs).push_back(part.data);
   }
@@ -223,10 +225,13 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
   ASSERT_TRUE(static_cast<bool>(compiled)) << llvm::toString(compiled.takeError());
   code->jit = std::move(*compiled);
   auto *arenaBytes = code->jit->lookup<int64_t(const int64_t *, int64_t)>("nnc_arena_f");
-  ASSERT_TRUE(arenaBytes);
+  code->entry = code->jit->lookup<int32_t(nnc_call *)>("nnc_entry_f");
+  ASSERT_TRUE(arenaBytes && code->entry);
   code->memory.emplace_back((arenaBytes(symbols.data(), 1) + 63) / 64 * 64);
   code->arena = code->memory.back().data();
 }
+
+int64_t FamilyRun::Part::bytes() const { return count * widthOf(kind); }
 
 FamilyRun::~FamilyRun() = default;
 bool FamilyRun::valid() const { return code->jit != nullptr; }
@@ -253,9 +258,7 @@ void FamilyRun::fill(unsigned seed, int64_t bound) {
 
 void FamilyRun::call() {
   nnc_call call{code->arena, code->state, code->symbols.data(), code->inputs.data(), code->outputs.data(), nullptr, 1};
-  auto *entry = code->jit->lookup<int32_t(nnc_call *)>("nnc_entry_f");
-  ASSERT_TRUE(entry);
-  EXPECT_EQ(entry(&call), 0);
+  EXPECT_EQ(code->entry(&call), 0);
 }
 
 static double valueOf(const FamilyRun::Part &part, int64_t i) {

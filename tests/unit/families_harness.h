@@ -54,7 +54,8 @@ public:
     enum Kind { F32, F64, I64, I32, I8, I1 } kind;
     int64_t count;
     uint8_t *data;
-    bool isOutput;
+    bool isOutput, isUpdated;
+    int64_t bytes() const;
   };
   std::vector<Part> parts;
 
