@@ -7,6 +7,7 @@
 #include "compiler/autodiff/Optimizers.h"
 #include "compiler/autodiff/Training.h"
 #include "compiler/transforms/FormKernels.h"
+#include "compiler/transforms/PackRecurrentWeights.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Prepare.h"
 #include "mlir/IR/Verifier.h"
@@ -30,6 +31,7 @@ static llvm::Error buildGraph(Compilation &c) {
     options.function = name.str();
     options.evaluation = evaluation;
     options.maximumBatch = c.options.maxBatch;
+    options.unrollRecurrences = c.options.optimization == 0;
     llvm::Expected<pt2::ImportedModel> model = pt2::importProgram(*program, *c.context, options);
     if (!model)
       return model.takeError();
@@ -67,8 +69,10 @@ static LogicalResult appendTraining(Compilation &c) {
 //===-- 3 CORE: composites decomposed, simplified, @prepare outlined   [nn core, func] ---===//
 
 static LogicalResult lowerToCore(Compilation &c) {
-  for (auto function : c.module->getOps<func::FuncOp>())
+  for (auto function : c.module->getOps<func::FuncOp>()) {
     decomposeComposites(function);
+    packRecurrentWeights(function);
+  }
   PassManager manager(c.context.get());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

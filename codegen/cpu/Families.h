@@ -10,5 +10,7 @@ const ScheduleFamily &mapFamily();      ///< Map.cpp: pointwise chains over flat
 const ScheduleFamily &rowFamily();      ///< Row.cpp: reductions with pointwise before and after
 const ScheduleFamily &contractFamily(); ///< Products.cpp: matmul, conv and their gradients
 const ScheduleFamily &windowFamily();   ///< Window.cpp: pooling and its gradients
+const ScheduleFamily &sequenceFamily(); ///< Sequence.cpp: all steps of a recurrent layer, and their gradient
+const ScheduleFamily &scatterFamily();  ///< Scatter.cpp: sums of rows at positions held by a tensor
 
 } // namespace nnc::cpu

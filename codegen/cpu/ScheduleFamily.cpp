@@ -10,7 +10,8 @@ const ScheduleFamily &scheduleFamily(nn::Family family) {
   case nn::Family::map: return mapFamily();
   case nn::Family::window: return windowFamily();
   case nn::Family::row: return rowFamily();
-  default: return naiveFamily();
+  case nn::Family::sequence: return sequenceFamily();
+  case nn::Family::scatter: return scatterFamily();
   }
   llvm_unreachable("every family is listed");
 }

@@ -131,6 +131,33 @@ public:
   /// Over the last `normalizedRank` axes.
   mlir::Value layerNorm(mlir::Value x, int64_t normalizedRank, mlir::Value weight, mlir::Value bias, double eps);
 
+  // --- Positions held by a tensor; out-of-range ones in an input are refused at entry ----
+  /// Rows of `weight`; row `padding` (-1: none) gets no gradient.
+  mlir::Value embedding(mlir::Value weight, mlir::Value index, int64_t padding);
+  mlir::Value indexSelect(mlir::Value x, int64_t axis, mlir::Value index);
+  /// x[..., index, ...]: an index of any rank, negative ones count from the end.
+  mlir::Value indexTensor(mlir::Value x, int64_t axis, mlir::Value index);
+  /// torch.gather.
+  mlir::Value gatherAxis(mlir::Value x, int64_t axis, mlir::Value index);
+
+  // --- Recurrent layers -------------------------------------------------------------------
+  /// Of one layer and direction; both biases or none.
+  struct RecurrentWeights {
+    mlir::Value input, hidden, inputBias, hiddenBias;
+  };
+  /// cell: lstm only.
+  struct RecurrentState {
+    mlir::Value hidden, cell;
+  };
+  /// torch's lstm, gru and rnn: y, h_n and for lstm c_n. weights[layer * directions + direction];
+  /// empty after an error.
+  llvm::SmallVector<mlir::Value> recurrent(nn::RecurrenceKind kind, mlir::Value x,
+                                           llvm::ArrayRef<RecurrentWeights> weights, RecurrentState initial,
+                                           int64_t layers, bool bidirectional, bool batchFirst, double dropout,
+                                           bool training);
+  /// Recurrent layers are written out step by step: what they mean, for -O0.
+  bool unrollRecurrences = false;
+
   // --- Random ----------------------------------------------------------------------------
   mlir::Value dropout(mlir::Value x, double p, bool training);
   /// Drops whole channels [N, C, ...] (dropout1d-3d).
@@ -153,6 +180,10 @@ private:
   mlir::Value addArgument(llvm::StringRef kind, llvm::StringRef name, mlir::Type type, bool requiresGrad,
                           llvm::ArrayRef<std::string> aliases);
   mlir::Value withBias(mlir::Value y, mlir::Value bias);
+  mlir::Value indexed(mlir::Value x, mlir::Value index, int64_t axis, int64_t padding, bool mayBeNegative);
+  void requireRange(mlir::Value index, int64_t low, int64_t high);
+  RecurrentState recurrence(nn::RecurrenceKind kind, mlir::Value x, const RecurrentWeights &weights,
+                            RecurrentState initial, bool reverse, mlir::Value &y);
   Dims lossDims(mlir::Value x, nn::Reduction reduction);
   std::pair<mlir::Value, mlir::Value> randomState(); // seed, step
 

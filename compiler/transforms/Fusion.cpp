@@ -116,6 +116,10 @@ private:
       return Family::contract;
     if (isa<MaxPoolOp, MaxPoolGradOp, SumPoolOp, SumPoolGradOp>(op))
       return Family::window;
+    if (isa<RecurrenceOp, RecurrenceGradOp>(op))
+      return Family::sequence;
+    if (isa<ScatterAddOp>(op))
+      return Family::scatter;
     return isa<ReduceOp>(op) ? Family::row : Family::map;
   }
 
@@ -156,6 +160,8 @@ private:
     case Family::row: return sameSizes(dims, group.shape) || sameSizes(dims, reducedShape(group));
     case Family::window: return sameSizes(dims, group.shape);
     case Family::contract: return sameSizes(dims, group.shape) && readsLikeTheAnchor(map, group);
+    case Family::sequence:
+    case Family::scatter:
     case Family::naive: return false;
     }
     llvm_unreachable("every family is listed");

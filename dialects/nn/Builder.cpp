@@ -231,6 +231,25 @@ Value Builder::sumPoolGrad(Value dy, ArrayRef<AffineExpr> dims, ArrayRef<int64_t
   return SumPoolGradOp::create(b, loc, type(dims, elementTypeOf(dy)), dy, kernel, stride, padding, dilation);
 }
 
+Value Builder::gather(Value input, Value index, int64_t axis, int64_t padding) {
+  Dims from = dimsOf(input), positions = dimsOf(index), dims(from.begin(), from.begin() + axis);
+  dims.append(positions.begin(), positions.end());
+  dims.append(from.begin() + axis + 1, from.end());
+  return GatherOp::create(b, loc, type(dims, elementTypeOf(input)), input, index, axis, padding);
+}
+
+Value Builder::scatterAdd(Value input, Value index, ArrayRef<AffineExpr> dims, int64_t axis, int64_t padding) {
+  return ScatterAddOp::create(b, loc, type(dims, elementTypeOf(input)), input, index, axis, padding);
+}
+
+Value Builder::gatherElements(Value input, Value index, int64_t axis) {
+  return GatherElementsOp::create(b, loc, type(dimsOf(index), elementTypeOf(input)), input, index, axis);
+}
+
+Value Builder::scatterAddElements(Value input, Value index, ArrayRef<AffineExpr> dims, int64_t axis) {
+  return ScatterAddElementsOp::create(b, loc, type(dims, elementTypeOf(input)), input, index, axis);
+}
+
 Value Grad::dy(unsigned result) {
   if (adjoints[result])
     return adjoints[result];

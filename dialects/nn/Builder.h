@@ -88,6 +88,14 @@ public:
                           llvm::ArrayRef<int64_t> kernel, llvm::ArrayRef<int64_t> stride,
                           llvm::ArrayRef<int64_t> padding, llvm::ArrayRef<int64_t> dilation);
 
+  // --- Positions held by a tensor -----------------------------------------------------
+  mlir::Value gather(mlir::Value input, mlir::Value index, int64_t axis, int64_t padding = -1);
+  mlir::Value scatterAdd(mlir::Value input, mlir::Value index, llvm::ArrayRef<mlir::AffineExpr> dims,
+                         int64_t axis, int64_t padding = -1);
+  mlir::Value gatherElements(mlir::Value input, mlir::Value index, int64_t axis);
+  mlir::Value scatterAddElements(mlir::Value input, mlir::Value index, llvm::ArrayRef<mlir::AffineExpr> dims,
+                                 int64_t axis);
+
   mlir::RankedTensorType type(llvm::ArrayRef<mlir::AffineExpr> dims, mlir::Type element) {
     return tensorType(dims, element, symbols);
   }

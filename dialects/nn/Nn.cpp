@@ -23,6 +23,8 @@ void NNDialect::initialize() {
   registerNormOps();
   registerRandomOps();
   registerLossOps();
+  registerIndexOps();
+  registerRecurrentOps();
   registerOptimOps();
   registerKernelOps();
 }

@@ -50,6 +50,10 @@ llvm::SmallVector<int64_t> interiorSteps(llvm::ArrayRef<int64_t> interior);
 #define GET_OP_CLASSES
 #include "dialects/nn/Loss/Loss.h.inc"
 #define GET_OP_CLASSES
+#include "dialects/nn/Index/Index.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/nn/Recurrent/Recurrent.h.inc"
+#define GET_OP_CLASSES
 #include "dialects/nn/Optim/Optim.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/nn/Kernel/Kernel.h.inc"

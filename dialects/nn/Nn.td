@@ -23,7 +23,8 @@ def NN_Dialect : Dialect {
     void registerElementwiseOps(); void registerShapeOps(); void registerReduceOps();
     void registerContractOps(); void registerConvOps(); void registerPoolOps();
     void registerNormOps(); void registerRandomOps(); void registerOptimOps();
-    void registerLossOps(); void registerKernelOps(); void registerAttributes();
+    void registerLossOps(); void registerIndexOps(); void registerRecurrentOps();
+    void registerKernelOps(); void registerAttributes();
   }];
 }
 

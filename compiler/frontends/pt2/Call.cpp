@@ -115,6 +115,16 @@ SmallVector<Value> Call::tensorList(StringRef name) {
   return values;
 }
 
+SmallVector<Value> Call::optionalTensorList(StringRef name) {
+  SmallVector<Value> values;
+  if (const Argument *found = argument(name); found && found->kind == Kind::List)
+    for (const Argument &element : found->list)
+      values.push_back(element.isNone() ? Value() : readTensor(element));
+  else
+    reject(name, "must be a list of tensors");
+  return values;
+}
+
 std::optional<int64_t> Call::constantInt(const Argument &argument) const {
   if (argument.kind == Kind::Int || argument.kind == Kind::Bool ||
       argument.kind == Kind::MemoryFormat)

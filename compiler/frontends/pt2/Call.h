@@ -37,6 +37,8 @@ public:
   mlir::Value tensor(llvm::StringRef name);         ///< null after an error
   mlir::Value optionalTensor(llvm::StringRef name); ///< null if not given
   llvm::SmallVector<mlir::Value> tensorList(llvm::StringRef name);
+  /// Null for an element that is None.
+  llvm::SmallVector<mlir::Value> optionalTensorList(llvm::StringRef name);
   int64_t integer(llvm::StringRef name, std::optional<int64_t> byDefault = {});
   double number(llvm::StringRef name, std::optional<double> byDefault = {});
   bool flag(llvm::StringRef name, std::optional<bool> byDefault = {});

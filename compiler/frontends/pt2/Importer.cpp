@@ -68,7 +68,9 @@ public:
   Importer(const ExportedProgram &program, const ImportOptions &options, const Symbols &symbols,
            ModuleOp module)
       : program(program), options(options), symbols(symbols), module(module),
-        builder(module, options.function, symbols.infos) {}
+        builder(module, options.function, symbols.infos) {
+    builder.unrollRecurrences = options.unrollRecurrences;
+  }
 
   /// False after an error, which was emitted as a diagnostic.
   bool run(ArrayRef<State> states, const std::set<std::string> &buffers);

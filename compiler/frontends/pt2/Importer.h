@@ -13,6 +13,8 @@ struct ImportOptions {
   std::string function = "forward";
   /// Dropout and batch norm as in eval(), whatever mode the model was exported in.
   bool evaluation = false;
+  /// Recurrent layers as their steps in other ops.
+  bool unrollRecurrences = false;
   /// Upper bound of a symbol whose exported range has none; 0: INT64_MAX.
   int64_t maximumBatch = 0;
 };

@@ -1,0 +1,229 @@
+// The Sequence family: all steps of a recurrent layer in one kernel. The weight is
+// read [H / L, H, G, L]: for L units all gates side by side, so that the products of
+// a step and what the gates do with them stay in registers and first-level cache.
+#include "codegen/cpu/Sequence.h"
+#include "codegen/cpu/Families.h"
+#include "codegen/cpu/ScheduleFamily.h"
+#include "codegen/cpu/VectorMath.h"
+#include "dialects/nn/Recurrent/Unroll.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace nnc::nn;
+
+namespace nnc::cpu {
+
+//===-- what both directions share ------------------------------------------------===//
+
+// Accumulators, the vectors of one step and a splat must fit into 32 registers of
+// AVX-512 or 16 of AVX2; a vector may take several registers.
+int64_t sequenceTileRows(VectorType type, int64_t columns, const Target &target) {
+  int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  int64_t registers = target.vectorBytes == 64 ? 32 : 16;
+  int64_t each = std::max<int64_t>(1, bytes / target.vectorBytes);
+  int64_t rows = (registers - 2 - columns * each) / (columns * each);
+  return std::clamp<int64_t>(rows, 1, 6);
+}
+
+SequenceTask::SequenceTask(KernelContext &context, Operation *op, Value gates, RecurrenceKind kind, bool reverse,
+                           int64_t hidden, Value task)
+    : LoopEmitter(context.b, context.loc), c(context), op(op), kind(kind), reverse(reverse), hidden(hidden) {
+  Dims dims = dimsOf(gates);
+  gateCount = *constantSize(dims[2]) / hidden;
+  element = elementTypeOf(gates);
+  vector = VectorType::get({recurrentPanelWidth(element)}, element);
+  steps = c.size(dims[0]);
+  batch = c.size(dims[1]);
+  firstRow = mul(task, sequenceRows);
+  rows = min(sub(batch, firstRow), index(sequenceRows));
+}
+
+Value SequenceTask::resultBuffer(Value result) {
+  for (auto [i, yielded] : llvm::enumerate(c.yield().getValues()))
+    if (yielded == result)
+      return c.outputBuffers[i];
+  return {};
+}
+
+Value SequenceTask::takeScratch(int64_t count) {
+  Value part = view(c.workerScratch, index(scratchTaken), count, element);
+  scratchTaken += llvm::alignTo(count * element.getIntOrFloatBitWidth() / 8, 64);
+  return part;
+}
+
+Value SequenceTask::at(Value step, Value row, int64_t width, Value column) {
+  return add(mul(add(mul(step, batch), add(firstRow, row)), width), column);
+}
+
+void SequenceTask::overState(function_ref<void(Value, Value, Value)> body) {
+  loop(index(0), rows, 1, [&](Value row) {
+    vectors(index(hidden), vector.getNumElements(), [&](Value column, Value active) { body(row, column, active); });
+  });
+}
+
+Value SequenceTask::logistic(Value x) { return emitMath(builder, loc, MathFunction::Logistic, x); }
+Value SequenceTask::tanh(Value x) { return emitMath(builder, loc, MathFunction::Tanh, x); }
+Value SequenceTask::plus(Value x, Value y) { return arith::AddFOp::create(builder, loc, x, y); }
+Value SequenceTask::minus(Value x, Value y) { return arith::SubFOp::create(builder, loc, x, y); }
+Value SequenceTask::times(Value x, Value y) { return arith::MulFOp::create(builder, loc, x, y); }
+Value SequenceTask::timesPlus(Value x, Value y, Value z) { return math::FmaOp::create(builder, loc, x, y, z); }
+Value SequenceTask::splat(double value) {
+  return arith::ConstantOp::create(builder, loc,
+                                   DenseElementsAttr::get(vector, builder.getFloatAttr(element, value)));
+}
+
+//===-- forward -------------------------------------------------------------------===//
+
+namespace {
+
+class ForwardTask : public SequenceTask {
+public:
+  ForwardTask(KernelContext &context, RecurrenceOp op, Value task)
+      : SequenceTask(context, op, op.getGates(), op.getKind(), op.getReverse(), op.hiddenSize(), task),
+        gates(c.bufferOf(op.getGates())), packed(c.bufferOf(op.getPacked())),
+        bias(op.getBias() ? c.bufferOf(op.getBias()) : Value()), y(resultBuffer(op.getY())),
+        cells(op.cells() ? resultBuffer(op.cells()) : Value()), saved(op.saved() ? resultBuffer(op.saved()) : Value()),
+        h0(c.bufferOf(op.getH0())), c0(op.getC0() ? c.bufferOf(op.getC0()) : Value()) {}
+
+  // The hidden state lies twice in scratch: a step reads one and writes the other.
+  void emit() {
+    int64_t lanes = vector.getNumElements(), half = sequenceRows * hidden;
+    state = takeScratch(2 * half);
+    products = takeScratch(sequenceRows * gateCount * lanes);
+    if (c0)
+      cell = takeScratch(half);
+    overState([&](Value row, Value column, Value active) {
+      Value from = add(mul(add(firstRow, row), hidden), column), to = add(mul(row, hidden), column);
+      store(load(vector, h0, from, active), state, to, active);
+      if (c0)
+        store(load(vector, c0, from, active), cell, to, active);
+    });
+    loop(index(0), steps, 1, [&](Value s) {
+      Value step = stepOf(s), now = mul(rem(s, 2), half), next = sub(index(half), now);
+      vectors(index(hidden), lanes, [&](Value column, Value active) {
+        emitProducts(column, now);
+        loop(index(0), rows, 1, [&](Value row) { emitCell(step, row, column, active, now, next); });
+      });
+    });
+  }
+
+private:
+  /// products [rows, G, L] = weight of L units times the state.
+  void emitProducts(Value column, Value now) {
+    int64_t lanes = vector.getNumElements(), stride = gateCount * lanes;
+    Value panel = mul(column, hidden * gateCount); // column / L * H * G * L
+    tiles(rows, sequenceTileRows(vector, gateCount, c.target), std::nullopt, [&](Value row, int64_t count) {
+      RegisterTile tile{count, gateCount, vector};
+      Values sums = loop(index(0), index(hidden), 1, tile.zeros(*this), [&](Value k, ValueRange carried) {
+        Value weights = add(panel, mul(k, stride));
+        return emitOuterStep(
+            *this, tile, carried,
+            [&](int64_t i) { return loadScalar(state, add(now, add(mul(add(row, i), hidden), k))); },
+            [&](int64_t gate) { return load(vector, packed, add(weights, gate * lanes)); });
+      });
+      for (int64_t i = 0; i < count; ++i)
+        for (int64_t gate = 0; gate < gateCount; ++gate)
+          store(sums[i * gateCount + gate], products, add(mul(add(row, i), stride), gate * lanes));
+    });
+  }
+
+  void emitCell(Value step, Value row, Value column, Value active, Value now, Value next) {
+    int64_t lanes = vector.getNumElements();
+    Value here = add(mul(row, hidden), column), input = at(step, row, gateCount * hidden, column);
+    auto projected = [&](int64_t gate) { return load(vector, gates, add(input, gate * hidden), active); };
+    auto product = [&](int64_t gate) { return load(vector, products, add(mul(row, gateCount * lanes), gate * lanes)); };
+    auto sum = [&](int64_t gate) { return plus(projected(gate), product(gate)); };
+    auto keep = [&](ArrayRef<Value> values) {
+      if (saved)
+        for (auto [i, value] : llvm::enumerate(values))
+          store(value, saved, add(at(step, row, 4 * hidden, column), i * hidden), active);
+    };
+    Value h;
+    switch (kind) {
+    case RecurrenceKind::lstm: {
+      Value i = logistic(sum(0)), f = logistic(sum(1)), g = tanh(sum(2)), o = logistic(sum(3));
+      Value fresh = timesPlus(f, load(vector, cell, here, active), times(i, g));
+      store(fresh, cell, here, active);
+      if (cells)
+        store(fresh, cells, at(step, row, hidden, column), active);
+      h = times(o, tanh(fresh));
+      keep({i, f, g, o});
+      break;
+    }
+    case RecurrenceKind::gru: {
+      Value r = logistic(sum(0)), z = logistic(sum(1)), inner = product(2);
+      if (bias)
+        inner = plus(inner, load(vector, bias, column, active));
+      Value n = tanh(timesPlus(r, inner, projected(2)));
+      h = timesPlus(z, minus(load(vector, state, add(now, here), active), n), n);
+      keep({r, z, n, inner});
+      break;
+    }
+    case RecurrenceKind::rnn_tanh: h = tanh(sum(0)); break;
+    case RecurrenceKind::rnn_relu: {
+      Value x = sum(0);
+      // NaN stays: relu(x) = x < 0 ? 0 : x.
+      Value negative = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, x, splat(0.0));
+      h = arith::SelectOp::create(builder, loc, negative, splat(0.0), x);
+      break;
+    }
+    }
+    store(h, state, add(next, here), active);
+    if (y)
+      store(h, y, at(step, row, hidden, column), active);
+  }
+
+  Value gates, packed, bias, y, cells, saved, h0, c0;
+  Value state, products, cell; // scratch
+};
+
+} // namespace
+
+static int64_t alignedBytes(int64_t count, Type element) {
+  return llvm::alignTo(count * element.getIntOrFloatBitWidth() / 8, 64);
+}
+
+int64_t sequenceScratchBytes(RecurrenceOp op) {
+  Type element = elementTypeOf(op.getGates());
+  int64_t half = sequenceRows * op.hiddenSize();
+  int64_t gates = *constantSize(dimsOf(op.getGates())[2]) / op.hiddenSize();
+  return alignedBytes(2 * half, element) + alignedBytes(sequenceRows * gates * recurrentPanelWidth(element), element) +
+         (op.getC0() ? alignedBytes(half, element) : 0);
+}
+
+void emitSequenceTask(KernelContext &context, RecurrenceOp op, Value task) { ForwardTask(context, op, task).emit(); }
+
+//===-- the family -----------------------------------------------------------------===//
+
+namespace {
+
+class SequenceFamily : public ScheduleFamily {
+  static Operation *anchorOf(KernelOp kernel) { return &kernel.getBody().front().front(); }
+
+  KernelMemory memory(KernelOp kernel, const Target &) const override {
+    if (auto forward = dyn_cast<RecurrenceOp>(anchorOf(kernel)))
+      return {0, sequenceScratchBytes(forward)};
+    return {0, sequenceScratchBytes(cast<RecurrenceGradOp>(anchorOf(kernel)))};
+  }
+
+  Value emitTaskCount(KernelContext &c, unsigned) const override {
+    return c.ceilDiv(c.size(dimsOf(anchorOf(c.kernel)->getOperand(0))[1]), sequenceRows);
+  }
+
+  void emitTask(KernelContext &c, Value task, unsigned) const override {
+    if (auto forward = dyn_cast<RecurrenceOp>(anchorOf(c.kernel)))
+      return emitSequenceTask(c, forward, task);
+    emitSequenceTask(c, cast<RecurrenceGradOp>(anchorOf(c.kernel)), task);
+  }
+};
+
+} // namespace
+
+const ScheduleFamily &sequenceFamily() {
+  static const SequenceFamily family;
+  return family;
+}
+
+} // namespace nnc::cpu

@@ -1,0 +1,17 @@
+// What a recurrence means: its steps one after the other in other nn ops. -O0
+// computes them so; at -O2 the Sequence family has a kernel for the whole sequence.
+#pragma once
+
+#include "dialects/nn/Builder.h"
+
+namespace nnc::nn {
+
+/// One value for each result of `op`; fails with an error if the number of steps is symbolic.
+mlir::FailureOr<llvm::SmallVector<mlir::Value>> unrollRecurrence(Builder &b, RecurrenceOp op);
+
+/// The weight [G * H, H] as the kernel of a recurrence reads it: [H / L, H, G, L], so that
+/// all gates of L units are one stream; L is 16 for f32, 8 for f64.
+mlir::Value packRecurrentWeight(Builder &b, mlir::Value weight);
+int64_t recurrentPanelWidth(mlir::Type element);
+
+} // namespace nnc::nn
