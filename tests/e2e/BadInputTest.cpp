@@ -86,6 +86,7 @@ TEST_F(BadInput, TrainingData) {
   npz.arrays[1].second = Tensor(ElementType::F32, {4});
   ASSERT_FALSE(bool(writeNpz(folder + "/d.npz", npz)));
   EXPECT_REFUSED(nnc(train), "d.npz: y is float32, but input 'target' takes int64");
+  EXPECT_REFUSED(nnc("bench $MODELS/zoo/mlp.pt2 --batch 2000"), "--batch 2000: N may range from 1 to 1024");
   EXPECT_REFUSED(nnc("train $MODELS/zoo/mlp.pt2 --optimizer sgd --data d.npz"), "add --loss");
   EXPECT_REFUSED(nnc("train $MODELS/zoo/mlp.pt2 --loss cross_entropy --data d.npz"), "add --optimizer");
   EXPECT_REFUSED(nnc("train $MODELS/zoo/mlp.pt2 --loss nonsense --optimizer sgd --data d.npz"), "nonsense");

@@ -91,8 +91,12 @@ Expected<std::unique_ptr<Library>> openModel(const ModelOptions &options, Purpos
 }
 
 Expected<std::unique_ptr<Instance>> createInstance(Library &library, const RuntimeOptions &options, int64_t batch) {
+  const std::vector<SymbolInfo> &symbols = library.signature().interface.symbols;
+  if (batch && !symbols.empty() && (batch < symbols[0].minimum || batch > symbols[0].maximum))
+    return createStringError("--batch " + Twine(batch) + ": " + symbols[0].name + " may range from " +
+                             Twine(symbols[0].minimum) + " to " + Twine(symbols[0].maximum));
   Expected<std::unique_ptr<Instance>> instance =
-      library.create({options.threads, library.signature().interface.symbols.empty() ? 0 : batch, options.seed});
+      library.create({options.threads, symbols.empty() ? 0 : batch, options.seed});
   if (!instance)
     return instance;
   if (!options.checkpoint.empty())
