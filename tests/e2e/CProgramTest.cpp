@@ -71,19 +71,6 @@ TEST_F(CProgram, TwoModelsShareAProcessAndNeverAllocate) {
   EXPECT_EQ(build(NNC_SOURCE_DIR "/tests/e2e/two_models.c", "lenet.so mlp.so", ""), "allocations 0\n");
 }
 
-TEST_F(CProgram, ABareProgramLoadsTheLibrary) {
-  compile("mlp");
-  write("load.c", "#include <dlfcn.h>\n#include <stdio.h>\n"
-                  "int main(void) {\n"
-                  "  void *library = dlopen(\"./mlp.so\", RTLD_NOW | RTLD_LOCAL);\n"
-                  "  const char *(*signature)(void);\n"
-                  "  if (!library) return puts(dlerror()), 1;\n"
-                  "  *(void **)&signature = dlsym(library, \"mlp_signature\");\n"
-                  "  return puts(signature()) < 0;\n}\n");
-  const std::string out = build("load.c", "", "");
-  EXPECT_EQ(out.find("{\"name\":\"mlp\""), 0u) << out;
-}
-
 TEST_F(CProgram, TheLibraryNeedsLibcAndLibmAndExportsItsOwnNames) {
   compile("lenet");
   std::istringstream needed(shell("readelf -d lenet.so | sed -n \"s/.*NEEDED.*\\[\\(.*\\)\\]/\\1/p\"").out);
