@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Compares nnc with PyTorch, torch.compile, ONNX Runtime and OpenVINO on one thread.
+
+  tools/bench/compare.py --set lenet                     inference, training steps, and the demo's training run
+  tools/bench/compare.py --set mlp --set vision --markdown results.md
+
+The peers come from PyPI and are put into .venv-bench at the first run (several GB); --python names a Python that has
+them already. Only PyTorch is indispensable, as it writes the models; what else is missing is skipped with a line.
+"""
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PACKAGES = ["numpy", "torch", "torchvision", "onnx", "onnxscript", "onnxruntime", "openvino"]
+EPOCHS = 20  # of the demo
+REPEATS = 3  # of the demo's whole run
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def enter_environment(python):
+    """Starts again under a Python that has the peers, making one if there is none."""
+    venv = os.path.join(ROOT, ".venv-bench")
+    if python is None and not os.path.exists(venv):
+        say(f"compare.py: installing {', '.join(PACKAGES)} into {venv}")
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        for package in PACKAGES:
+            if subprocess.run([f"{venv}/bin/python", "-m", "pip", "install", "-q", package]).returncode != 0:
+                say(f"compare.py: {package} could not be installed and is left out")
+    python = shutil.which(python or f"{venv}/bin/python")
+    if python is None:
+        raise SystemExit(f"compare.py: there is no Python in {venv}: remove it, or name one with --python")
+    if os.path.abspath(sys.executable) != os.path.abspath(python):
+        os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", action="append", dest="sets", choices=["lenet", "mlp", "lstm", "vision", "all"],
+                        help="which models; may be repeated (lenet)")
+    parser.add_argument("--only", default="", help="only cases whose name contains this, such as 'b64' or 'Adam'")
+    parser.add_argument("--peers", default="eager,compile,ort,openvino", help="comma-separated (%(default)s)")
+    parser.add_argument("--nnc", default=os.path.join(ROOT, "build/bin/nnc"), help="the compiler (%(default)s)")
+    parser.add_argument("--python", help="a Python that has the peers (.venv-bench/bin/python)")
+    parser.add_argument("--seconds", type=float, default=20, help="how long the rounds of a case take (%(default)s)")
+    parser.add_argument("--core", type=int, help="the core to run on (the last)")
+    parser.add_argument("--no-recipe", action="store_true", help="leave out the demo's training run")
+    parser.add_argument("--markdown", metavar="FILE", help="write the tables there, with date, versions and method")
+    return parser.parse_args()
+
+
+def count_flops(problem):
+    """Of products and convolutions, the backward ones included, as PyTorch counts them."""
+    from contenders import Eager
+    from torch.utils.flop_counter import FlopCounterMode
+
+    eager = Eager(problem)
+    if not problem.trains:
+        eager.run = lambda: eager.module(problem.x)  # inference_mode hides the operators
+    with FlopCounterMode(display=False) as counter:
+        eager.run()
+    return counter.get_total_flops()
+
+
+def contenders_of(problem, options):
+    """{name: contender} of those that can be built and agree with the reference; nnc comes first, or there is none."""
+    from check import Reference
+    from contenders import PEERS, Nnc, Skip
+
+    reference = Reference(problem)
+    chosen, errors = {}, {}
+    makers = {"nnc": lambda: Nnc(problem, options.nnc)}
+    makers |= {name: (lambda make: lambda: make(problem))(PEERS[name]) for name in options.peers}
+    for name, make in makers.items():
+        try:
+            contender = make()
+            errors[name] = reference.error(contender)
+            if not errors[name] <= reference.limit:
+                raise Skip(f"its results are wrong: error {errors[name]:.1e}, allowed is {reference.limit:.0e}")
+            chosen[name] = contender
+        except Skip as reason:
+            if str(reason) != "inference only":
+                say(f"  {name} is left out: {reason}")
+        except Exception as error:  # a peer's own failure, whatever it is, must not end the comparison
+            if name == "nnc":
+                raise
+            say(f"  {name} is left out: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}")
+        if name == "nnc" and not chosen:
+            return {}, errors
+    return chosen, errors
+
+
+def compare(case, options, peak):
+    """One line of the table, or None where nnc cannot do the case."""
+    import timing
+    from cases import model_of
+    from contenders import Problem
+
+    say(f"{case.name}, {case.what}")
+    with tempfile.TemporaryDirectory(prefix="nnc-compare-") as folder:
+        problem = Problem(case, model_of(case).classes, folder)
+        chosen, errors = contenders_of(problem, options)
+        if "nnc" not in chosen:
+            return None
+        flops = count_flops(problem)
+        times, core = timing.rounds({"peak": peak, **chosen}, options.seconds)
+    seconds_of_peak = times.pop("peak")
+    peaks = [peak.operations / seconds * 1e-9 for seconds in seconds_of_peak]
+    share = flops / peak.operations * timing.ratio(seconds_of_peak, times["nnc"])
+    ratios = {name: timing.ratio(times[name], times["nnc"]) for name in times}
+    say("  " + ", ".join(f"{name} {1e3 * statistics.median(t):.4g} ms ({ratios[name]:.2f})" for name, t in times.items()))
+    return {"case": case, "times": times, "ratios": ratios, "flops": flops, "peaks": peaks, "share": share, "core": core,
+            "error": errors["nnc"], "compile_seconds": chosen["nnc"].compile_seconds}
+
+
+def run_recipe(options):
+    """The demo's training run as whole processes, in turns: {name: [results]}. nnc's compiles the model first."""
+    data = os.path.join(ROOT, "models/data/digits.npz")
+    commands = {"nnc": [options.nnc, "train", os.path.join(ROOT, "models/zoo/lenet.pt2"), "--loss", "cross_entropy",
+                        "--optimizer", "adam:lr=1e-3", "--data", data, "--batch", "64", "--epochs", str(EPOCHS),
+                        "--threads", "1", "--json"]}
+    for peer in options.peers:
+        if peer in ("eager", "compile"):
+            commands[peer] = [sys.executable, os.path.join(HERE, "recipe.py"), data, peer, str(EPOCHS)]
+    runs = {name: [] for name in commands}
+    for repeat in range(REPEATS):
+        for name, command in commands.items():
+            say(f"training LeNet on the digits, {name}, run {repeat + 1} of {REPEATS}")
+            seed = ["--seed", str(repeat)] if name == "nnc" else [str(repeat)]
+            start = time.perf_counter()
+            process = subprocess.run(command + seed, capture_output=True, text=True)
+            wall = time.perf_counter() - start
+            if process.returncode != 0:
+                raise SystemExit(f"compare.py: {' '.join(command)} failed:\n{process.stderr}")
+            result = json.loads(process.stdout)
+            runs[name].append({"train_seconds": result["train_seconds"], "wall_seconds": wall,
+                               "test_accuracy": result["test_accuracy"]})
+    return runs
+
+
+def main():
+    options = arguments()
+    enter_environment(options.python)
+    options.nnc = os.path.abspath(options.nnc)
+    if not os.access(options.nnc, os.X_OK):
+        raise SystemExit(f"compare.py: {options.nnc} is missing: build nnc, or name it with --nnc")
+
+    import timing
+
+    timing.pin(options.core)
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    try:
+        import torch
+    except ImportError:
+        raise SystemExit(f"compare.py: {sys.executable} has no torch, which writes the models") from None
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+
+    import report
+    from cases import RECIPE, SETS
+    from contenders import PEERS
+
+    options.peers = [peer for peer in options.peers.split(",") if peer]
+    if unknown := set(options.peers) - set(PEERS):
+        raise SystemExit(f"compare.py: unknown peers {', '.join(unknown)}; known are {', '.join(PEERS)}")
+    sets = options.sets or ["lenet"]
+    sets = list(SETS) if "all" in sets else sets
+    results = []
+    with tempfile.TemporaryDirectory(prefix="nnc-compare-") as folder:
+        peak = timing.Peak(folder)
+        for case in (case for name in sets for case in SETS[name] if options.only in f"{case.name}, {case.what}"):
+            try:
+                result = compare(case, options, peak)
+            except ImportError as error:
+                say(f"  is left out: {error}")
+                continue
+            if result:
+                results.append(result)
+    sections = []
+    if results:
+        sections = [report.surroundings(ROOT, results), report.cases_table(results, options.peers)]
+    if RECIPE in sets and not options.no_recipe:
+        sections.append(f"LeNet on 4,000 digits, Adam, batch 64, {EPOCHS} epochs, medians of {REPEATS} runs; the whole "
+                        "process includes the imports or the compilation, reading the data and classifying 1,000 test digits "
+                        "after each epoch:\n\n" + report.recipe_table(run_recipe(options)))
+    text = "\n\n".join(sections) + "\n"
+    print(text, end="")
+    if options.markdown:
+        with open(options.markdown, "w") as file:
+            file.write(f"# nnc beside its peers\n\n{report.METHOD}\n\n{text}")
+
+
+if __name__ == "__main__":
+    main()

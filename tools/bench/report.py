@@ -1,0 +1,84 @@
+"""The results as tables that read in a terminal and in Markdown."""
+
+import datetime
+import importlib.metadata
+import platform
+import statistics
+import subprocess
+
+LABELS = {"eager": "eager", "compile": "torch.compile", "ort": "ONNX Runtime", "openvino": "OpenVINO"}
+METHOD = """\
+One thread for everybody, the process pinned to one core. Before timing, outputs (in training the losses of five steps
+and the parameters after them) are compared with PyTorch in double precision; error is nnc's largest difference relative
+to the largest value. Then the contenders take turns: in each round each runs a block of about 10 ms, training from
+the same parameters. Times are medians over the rounds, ratios medians of the rounds' ratios, *peer / nnc*: above 1
+nnc is faster. The share of the peak refers to a loop of multiply-adds timed in the same rounds. PyTorch's optimizers
+are the fused ones; torch.compile has frozen weights for inference; all compute in float32. nnc is called from Python, too."""
+
+
+def number(value):
+    """Three digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def table(header, rows):
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)
+
+
+def cases_table(results, peers):
+    """`results`: what compare() in compare.py returns."""
+    header = ["model", "task", "nnc ms"] + [f"{LABELS[peer]} ms (ratio)" for peer in peers]
+    header += ["GFLOP/s", "of the peak", "error", "compiled in"]
+    rows = []
+    for result in results:
+        milliseconds = {name: 1e3 * statistics.median(times) for name, times in result["times"].items()}
+        row = [result["case"].name, result["case"].what, number(milliseconds["nnc"])]
+        for peer in peers:
+            row.append(f"{number(milliseconds[peer])} ({result['ratios'][peer]:.2f})" if peer in milliseconds else "-")
+        rate = result["flops"] / milliseconds["nnc"] * 1e-6
+        row += [number(rate), f"{100 * result['share']:.0f} %", f"{result['error']:.1e}",
+                f"{result['compile_seconds']:.1f} s"]
+        rows.append(row)
+    return table(header, rows)
+
+
+def recipe_table(runs):
+    """`runs`: {name: [dict of train_seconds, wall_seconds, test_accuracy]}."""
+    ours = runs["nnc"]
+    rows = []
+    for name, results in runs.items():
+        median = {key: statistics.median(run[key] for run in results) for key in results[0]}
+        row = [LABELS.get(name, name), f"{median['train_seconds']:.2f} s", f"{median['wall_seconds']:.2f} s"]
+        for key in ("train_seconds", "wall_seconds"):
+            row.append(f"{median[key] / statistics.median(run[key] for run in ours):.2f}")
+        rows.append(row + [f"{100 * median['test_accuracy']:.1f} %"])
+    return table(["", "steps", "whole process", "steps / nnc", "process / nnc", "test accuracy"], rows)
+
+
+def processor():
+    with open("/proc/cpuinfo") as file:
+        return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), platform.machine())
+
+
+def surroundings(repository, results):
+    """Date, processor, versions, the peak with its spread over all rounds, and whether the core was ours."""
+    versions = []
+    for package in ("torch", "torchvision", "onnxruntime", "openvino", "numpy"):
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    commit = subprocess.run(["git", "-C", repository, "describe", "--always", "--dirty"],
+                            capture_output=True, text=True).stdout.strip()
+    peaks = [rate for result in results for rate in result["peaks"]]
+    cuts = statistics.quantiles(peaks, n=20)
+    lines = [f"{datetime.date.today()}, {processor()}, nnc {commit or 'of an unknown commit'}, {', '.join(versions)}, "
+             f"Python {platform.python_version()}.",
+             f"Multiply-add peak of the core: {statistics.median(peaks):.0f} GFLOP/s "
+             f"(90 % of the rounds within {cuts[0]:.0f} to {cuts[-1]:.0f})."]
+    core = min(result["core"] for result in results)
+    if core < 0.95:
+        lines.append(f"**The core was shared, in one case {100 * (1 - core):.0f} % of the time: do not keep these numbers.**")
+    return "\n".join(lines)
