@@ -404,28 +404,6 @@ Value FunctionBuilder::avgPool(Value x, Ints kernel, Ints stride, Ints padding, 
   return div(total, count);
 }
 
-Value FunctionBuilder::adaptiveAvgPool(Value x, Ints outputSize) {
-  if (!x)
-    return {};
-  Dims in = dimsOf(x);
-  size_t first = in.size() - outputSize.size();
-  SmallVector<int64_t> kernel, axes;
-  bool global = true;
-  for (auto [d, out] : llvm::enumerate(outputSize)) {
-    axes.push_back(first + d);
-    auto size = constantSize(in[first + d]);
-    global &= out == 1;
-    if (!global && (!size || *size % out))
-      return error("adaptive_avg_pool: output size " + Twine(out) + " does not divide the input's " +
-                   printSize(in[first + d], symbols) + "; only sizes that divide are supported");
-    kernel.push_back(size ? *size / out : 0);
-  }
-  if (global)
-    return mean(x, axes);
-  SmallVector<int64_t> zeros(kernel.size(), 0);
-  return avgPool(x, kernel, kernel, zeros, false, true, std::nullopt);
-}
-
 //===-- shape ------------------------------------------------------------------------===//
 
 Value FunctionBuilder::view(Value x, ArrayRef<AffineExpr> dims) {
@@ -721,6 +699,31 @@ Value FunctionBuilder::layerNorm(Value x, int64_t normalizedRank, Value weight, 
   if (weight)
     y = mul(y, weight);
   return bias ? add(y, bias) : y;
+}
+
+Value FunctionBuilder::rmsNorm(Value x, int64_t normalizedRank, Value weight, double eps) {
+  if (!x)
+    return {};
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(rankOf(x) - normalizedRank, rankOf(x)));
+  Value square = nn::Builder::mean(mul(x, x), axes);
+  Value y = mul(x, map(Expr::make(Primitive::Rsqrt, {Expr::input(0) + Expr::constant(eps)}), square, elementTypeOf(x)));
+  return weight ? mul(y, weight) : y;
+}
+
+void FunctionBuilder::trackInstanceStatistics(Value x, Value runningMean, Value runningVar, double momentum) {
+  if (!x)
+    return;
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rankOf(x)));
+  Value mean = nn::Builder::mean(x, axes), centred = sub(x, mean);
+  Value n = sizeAsScalar(product(context(), ArrayRef(dimsOf(x)).drop_front(2)), elementTypeOf(x));
+  Value variance = map("x0 / (x1 - 1.0)", {sum(mul(centred, centred), axes), n});
+  auto update = [&](Value running, Value fresh) { // fresh [N, C, 1...]
+    Value channels = reshape(nn::Builder::mean(fresh, 0), dimsOf(running));
+    Expr e = Expr::input(0) * Expr::constant(1.0 - momentum) + Expr::input(1) * Expr::constant(momentum);
+    updateState(running, map(e, {running, channels}, elementTypeOf(running)));
+  };
+  update(runningMean, mean);
+  update(runningVar, variance);
 }
 
 //===-- random ---------------------------------------------------------------------------===//

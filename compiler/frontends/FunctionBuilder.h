@@ -95,6 +95,49 @@ public:
   mlir::Value avgPool(mlir::Value x, Ints kernel, Ints stride, Ints padding, bool ceilMode,
                       bool countIncludePad, std::optional<int64_t> divisorOverride);
   mlir::Value adaptiveAvgPool(mlir::Value x, Ints outputSize);
+  /// Values, and flat positions in the input plane.
+  std::pair<mlir::Value, mlir::Value> adaptiveMaxPool(mlir::Value x, Ints outputSize);
+
+  // --- Reads at computed positions ------------------------------------------------------
+  mlir::Value flip(mlir::Value x, Ints axes);
+  mlir::Value roll(mlir::Value x, Ints shifts, Ints axes);
+  /// mode: reflect, replicate or circular; pairs from the last axis backwards.
+  mlir::Value padMode(mlir::Value x, Ints pads, llvm::StringRef mode);
+  mlir::Value repeatInterleave(mlir::Value x, int64_t repeats, int64_t axis);
+  /// Tensor.unfold: windows along an axis, their elements along a new last one.
+  mlir::Value unfold(mlir::Value x, int64_t axis, int64_t length, int64_t step);
+  mlir::Value im2col(mlir::Value x, Ints kernel, Ints dilation, Ints padding, Ints stride);
+  mlir::Value col2im(mlir::Value x, Ints outputSize, Ints kernel, Ints dilation, Ints padding, Ints stride);
+  /// x [N, C, spatial...]; factors: as the caller gave them, or empty.
+  mlir::Value upsampleNearest(mlir::Value x, Ints outputSize, llvm::ArrayRef<double> factors, bool exact);
+  /// Linear along every axis (bilinear, trilinear), or bicubic.
+  mlir::Value upsampleLinear(mlir::Value x, Ints outputSize, llvm::ArrayRef<double> factors, bool alignCorners,
+                             bool cubic = false);
+
+  // --- Order, running sums, norms -----------------------------------------------------------
+  /// Largest (argmax) or smallest (argmin) elements and their positions; the first of equals.
+  std::pair<mlir::Value, mlir::Value> extremum(nn::ReduceKind kind, mlir::Value x, int64_t axis, bool keepdim);
+  /// Stable; the first `count`, or all, and their positions.
+  std::pair<mlir::Value, mlir::Value> sort(mlir::Value x, int64_t axis, bool descending,
+                                           std::optional<int64_t> count = {});
+  mlir::Value cumsum(mlir::Value x, int64_t axis);
+  mlir::Value cumprod(mlir::Value x, int64_t axis);
+  mlir::Value triangle(mlir::Value x, int64_t diagonal, bool lower);
+  mlir::Value logSumExp(mlir::Value x, Ints axes, bool keepdim);
+  mlir::Value vectorNorm(mlir::Value x, double p, Ints axes, bool keepdim);
+  mlir::Value cosineSimilarity(mlir::Value x, mlir::Value y, int64_t axis, double eps);
+  mlir::Value pairwiseDistance(mlir::Value x, mlir::Value y, double p, double eps, bool keepdim);
+
+  // --- Attention and the products around it ---------------------------------------------------
+  /// torch's scaled_dot_product_attention; mask may be null.
+  mlir::Value attention(mlir::Value q, mlir::Value k, mlir::Value v, mlir::Value mask, double dropout, bool causal,
+                        std::optional<double> scale, bool training);
+  mlir::Value einsum(llvm::StringRef equation, llvm::ArrayRef<mlir::Value> operands);
+  mlir::Value bilinear(mlir::Value a, mlir::Value c, mlir::Value weight, mlir::Value bias);
+
+  /// An expression over x0, x1, ... with numbers by name.
+  mlir::Value formula(llvm::StringRef text, mlir::ValueRange inputs, mlir::Type element,
+                      const std::map<std::string, double> &parameters = {});
 
   // --- Shape; axes may be negative --------------------------------------------------
   mlir::Value view(mlir::Value x, llvm::ArrayRef<mlir::AffineExpr> dims);
@@ -128,6 +171,9 @@ public:
   /// if not tracked) are updated with `momentum`; otherwise the running ones are used.
   mlir::Value batchNorm(mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value runningMean,
                         mlir::Value runningVar, bool training, double momentum, double eps);
+  /// What instance norm leaves in its running statistics: means over the batch.
+  void trackInstanceStatistics(mlir::Value x, mlir::Value runningMean, mlir::Value runningVar, double momentum);
+  mlir::Value rmsNorm(mlir::Value x, int64_t normalizedRank, mlir::Value weight, double eps);
   /// Over the last `normalizedRank` axes.
   mlir::Value layerNorm(mlir::Value x, int64_t normalizedRank, mlir::Value weight, mlir::Value bias, double eps);
 
@@ -181,6 +227,12 @@ private:
                           llvm::ArrayRef<std::string> aliases);
   mlir::Value withBias(mlir::Value y, mlir::Value bias);
   mlir::Value indexed(mlir::Value x, mlir::Value index, int64_t axis, int64_t padding, bool mayBeNegative);
+  mlir::Value positions(mlir::AffineExpr count, llvm::StringRef text, mlir::ValueRange others,
+                        const std::map<std::string, double> &parameters = {});
+  mlir::Value windowPositions(int64_t kernel, mlir::AffineExpr count, int64_t stride, int64_t dilation);
+  std::pair<mlir::Value, mlir::Value> adaptiveWindows(mlir::Value x, int64_t axis, int64_t in, int64_t out);
+  mlir::Value upToEach(mlir::Value x, int64_t axis, double other);
+  std::optional<llvm::SmallVector<int64_t>> constantSizes(mlir::Value x, int64_t first, llvm::StringRef what);
   void requireRange(mlir::Value index, int64_t low, int64_t high);
   RecurrentState recurrence(nn::RecurrenceKind kind, mlir::Value x, const RecurrentWeights &weights,
                             RecurrentState initial, bool reverse, mlir::Value &y);

@@ -29,7 +29,8 @@ static const llvm::StringMap<Translation> &translations() {
     for (const AtenElementwise &row : atenElementwise())
       (*map)[row.target] = [&row](Call &call) { return buildElementwise(row, call); };
     for (llvm::ArrayRef<AtenOp> family : {atenPointwise(), atenViews(), atenShapes(),
-                                          atenReductions(), atenLayers(), atenLosses(), atenSequences()})
+                                          atenReductions(), atenLayers(), atenLosses(), atenSequences(),
+                                          atenRearrangements()})
       for (const AtenOp &op : family)
         (*map)[op.target] = op.build;
     return map;

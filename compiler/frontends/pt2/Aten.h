@@ -36,6 +36,7 @@ llvm::ArrayRef<AtenOp> atenShapes();         ///< cat, pad, and tensors made fro
 llvm::ArrayRef<AtenOp> atenReductions();
 llvm::ArrayRef<AtenOp> atenLayers();         ///< products, convolution, pooling, norms, dropout
 llvm::ArrayRef<AtenOp> atenLosses();
+llvm::ArrayRef<AtenOp> atenRearrangements(); ///< other orders and positions, sorting, resampling
 llvm::ArrayRef<AtenOp> atenSequences();      ///< embeddings, indexing, recurrent layers
 
 /// How one operator is translated; nothing if there is no translation.

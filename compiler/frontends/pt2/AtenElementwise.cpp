@@ -206,7 +206,21 @@ static Results zero(Call &call) {
   return {call.builder.full(call.selfDims(), call.outputType(), 0)};
 }
 
+/// NaN and infinities replaced; by default by 0 and the type's largest values.
+static Results nanToNum(Call &call) {
+  Value x = call.self();
+  if (!x)
+    return {Value()};
+  double largest = call.outputType().isF64() ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+  return {call.builder.formula(
+      "stated(select(x0 != x0, nan_, select(x0 == inf, high, select(x0 == -inf, low, x0))), x0,"
+      " select(or(x0 != x0, isinf(x0)), 0, 1))",
+      x, nn::elementTypeOf(x),
+      {{"nan_", call.number("nan", 0)}, {"high", call.number("posinf", largest)}, {"low", call.number("neginf", -largest)}})};
+}
+
 static constexpr AtenOp pointwise[] = {
+    {"nan_to_num", nanToNum},
     {"gelu", gelu},
     {"elu", elu},
     {"prelu", prelu},

@@ -41,6 +41,46 @@ static Results addmm(Call &call) {
   return {call.builder.addmm(input, a, b, call.number("beta", 1), call.number("alpha", 1))};
 }
 
+/// beta * input + alpha * batch1 batch2.
+static Results baddbmm(Call &call) {
+  Value input = call.tensor("self"), a = call.tensor("batch1"), b = call.tensor("batch2");
+  if (!input || !a || !b)
+    return {Value()};
+  return {call.builder.addmm(input, a, b, call.number("beta", 1), call.number("alpha", 1))};
+}
+
+/// dot, mv, vdot: matmul of vectors.
+static Results vectorProduct(Call &call) {
+  Value a = call.self(), b = call.tensor(call.given("vec") ? "vec" : call.given("vec2") ? "vec2" : call.given("tensor") ? "tensor" : "other");
+  return {a && b ? call.builder.matmul(a, b) : Value()};
+}
+
+static Results outer(Call &call) {
+  Value a = call.self(), b = call.tensor("vec2");
+  return {a && b ? call.builder.mul(call.builder.unsqueeze(a, 1), call.builder.unsqueeze(b, 0)) : Value()};
+}
+
+static Results einsum(Call &call) {
+  return {call.builder.einsum(call.text("equation", ""), call.tensorList("tensors"))};
+}
+
+static Results bilinear(Call &call) {
+  return {call.builder.bilinear(call.tensor("input1"), call.tensor("input2"), call.tensor("weight"), call.optionalTensor("bias"))};
+}
+
+static Results attention(Call &call) {
+  Value q = call.tensor("query"), k = call.tensor("key"), v = call.tensor("value"), mask = call.optionalTensor("attn_mask");
+  if (call.flag("enable_gqa", false))
+    call.reject("enable_gqa", "is not supported");
+  std::optional<double> scale;
+  if (call.given("scale"))
+    scale = call.number("scale");
+  if (call.hasFailed())
+    return {Value()};
+  return {call.builder.attention(q, k, v, mask, call.number("dropout_p", 0), call.flag("is_causal", false), scale,
+                                 !call.isEvaluation())};
+}
+
 //===-- convolution -----------------------------------------------------------------===//
 
 namespace {
@@ -157,13 +197,26 @@ template <size_t rank> static Results avgPool(Call &call) {
                                divisor)};
 }
 
-template <size_t rank> static Results adaptiveAvgPool(Call &call) {
+/// The sizes of the result; the module has put the input's own for None.
+template <size_t rank> static SmallVector<int64_t> adaptiveSize(Call &call) {
   if (call.selfDims().size() < rank)
     call.reject(call.selfName(), "has too few axes");
-  SmallVector<int64_t> size = call.spatial("output_size", rank);
+  return call.spatial("output_size", rank);
+}
+
+template <size_t rank> static Results adaptiveAvgPool(Call &call) {
+  SmallVector<int64_t> size = adaptiveSize<rank>(call);
   if (call.hasFailed())
     return {Value()};
   return {call.builder.adaptiveAvgPool(call.self(), size)};
+}
+
+template <size_t rank> static Results adaptiveMaxPool(Call &call) {
+  SmallVector<int64_t> size = adaptiveSize<rank>(call);
+  if (call.hasFailed())
+    return {Value()};
+  auto [values, indices] = call.builder.adaptiveMaxPool(call.self(), size);
+  return {values, indices};
 }
 
 //===-- normalisation ---------------------------------------------------------------===//
@@ -229,11 +282,37 @@ static Results groupNorm(Call &call) {
   return {normalizeGroups(call, call.builder.size(call.integer("num_groups")))};
 }
 
+/// With the input's statistics, or with the tracked ones, which training also updates.
 static Results instanceNorm(Call &call) {
-  if (call.given("running_mean"))
-    call.reject("running_mean", "is not supported: instance norm that tracks statistics");
   nn::Dims dims = call.selfDims();
-  return {dims.size() < 2 || call.hasFailed() ? Value() : normalizeGroups(call, dims[1])};
+  Value x = call.self(), mean = call.optionalTensor("running_mean"), variance = call.optionalTensor("running_var");
+  bool training = call.training("use_input_stats");
+  if (dims.size() < 2 || call.hasFailed())
+    return {Value()};
+  if (mean && !training)
+    return {call.builder.batchNorm(x, call.optionalTensor("weight"), call.optionalTensor("bias"), mean, variance, false, 0,
+                                   call.number("eps", 1e-5))};
+  if (mean) {
+    if (!isa<BlockArgument>(mean) || !variance || !isa<BlockArgument>(variance)) {
+      call.reject("running_mean", "and running_var must be buffers of the module");
+      return {Value()};
+    }
+    call.builder.trackInstanceStatistics(x, mean, variance, call.number("momentum", 0.1));
+    for (llvm::StringRef state : {"running_mean", "running_var"})
+      call.distrust(state, "an earlier instance norm of this forward pass has updated it");
+  }
+  return {normalizeGroups(call, dims[1])};
+}
+
+static Results rmsNorm(Call &call) {
+  Value x = call.tensor("input"), weight = call.optionalTensor("weight");
+  size_t rank = call.integers("normalized_shape").size();
+  if (call.hasFailed() || rank > call.selfDims().size()) {
+    call.reject("normalized_shape", "has more axes than the input");
+    return {Value()};
+  }
+  double eps = nn::elementTypeOf(x).isF64() ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
+  return {call.builder.rmsNorm(x, rank, weight, call.number("eps", eps))};
 }
 
 //===-- dropout ---------------------------------------------------------------------===//
@@ -257,6 +336,13 @@ static constexpr AtenOp layers[] = {
     {"bmm", matmul},
     {"matmul", matmul},
     {"addmm", addmm},
+    {"baddbmm", baddbmm},
+    {"dot", vectorProduct},
+    {"mv", vectorProduct},
+    {"outer", outer},
+    {"einsum", einsum},
+    {"bilinear", bilinear},
+    {"scaled_dot_product_attention", attention},
     {"conv1d", conv},
     {"conv2d", conv},
     {"conv3d", conv},
@@ -279,8 +365,12 @@ static constexpr AtenOp layers[] = {
     {"adaptive_avg_pool1d", adaptiveAvgPool<1>},
     {"adaptive_avg_pool2d", adaptiveAvgPool<2>},
     {"adaptive_avg_pool3d", adaptiveAvgPool<3>},
+    {"adaptive_max_pool1d", adaptiveMaxPool<1>},
+    {"adaptive_max_pool2d", adaptiveMaxPool<2>},
+    {"adaptive_max_pool3d", adaptiveMaxPool<3>},
     {"batch_norm", batchNorm},
     {"layer_norm", layerNorm},
+    {"rms_norm", rmsNorm},
     {"group_norm", groupNorm},
     {"instance_norm", instanceNorm},
     {"dropout", dropout},

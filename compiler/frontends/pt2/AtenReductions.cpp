@@ -51,6 +51,43 @@ static Results deviation(Call &call) {
   return {squared ? call.builder.elementwise("sqrt", {squared}) : squared};
 }
 
+static Results varMean(Call &call) {
+  return {variance(call), call.builder.meanAxes(call.self(), call.axes("dim"), call.flag("keepdim", false))};
+}
+
+static Results stdMean(Call &call) {
+  Results results = varMean(call);
+  if (results[0].value)
+    results[0].value = call.builder.elementwise("sqrt", {results[0].value});
+  return results;
+}
+
+/// Values and their positions: max.dim, min.dim.
+template <nn::ReduceKind kind> static Results extremum(Call &call) {
+  auto [values, indices] = call.builder.extremum(kind, call.self(), call.axis("dim"), call.flag("keepdim", false));
+  return {values, indices};
+}
+
+/// any is a largest, all a smallest truth value.
+template <nn::ReduceKind kind> static Results truth(Call &call) {
+  Value x = call.self();
+  if (!x)
+    return {Value()};
+  Type i64 = IntegerType::get(call.builder.context(), 64);
+  Value one = call.builder.map("select(x0 != 0, 1, 0)", x, i64);
+  Value result = call.builder.reduceAxes(kind, one, call.axes("dim"), call.flag("keepdim", false));
+  return {call.builder.map("x0 != 0", result, IntegerType::get(call.builder.context(), 1))};
+}
+
+static Results logSumExp(Call &call) {
+  return {call.builder.logSumExp(call.self(), call.axes("dim"), call.flag("keepdim", false))};
+}
+
+static Results vectorNorm(Call &call) {
+  const char *order = call.given("p") ? "p" : "ord";
+  return {call.builder.vectorNorm(input(call), call.number(order, 2), call.axes("dim"), call.flag("keepdim", false))};
+}
+
 static Results softmax(Call &call) {
   return {call.builder.softmax(input(call), call.axis("dim"))};
 }
@@ -79,6 +116,24 @@ static constexpr AtenOp reductions[] = {
     {"std", deviation},
     {"std.dim", deviation},
     {"std.correction", deviation},
+    {"var_mean", varMean},
+    {"var_mean.dim", varMean},
+    {"var_mean.correction", varMean},
+    {"std_mean", stdMean},
+    {"std_mean.dim", stdMean},
+    {"std_mean.correction", stdMean},
+    {"max.dim", extremum<ReduceKind::argmax>},
+    {"min.dim", extremum<ReduceKind::argmin>},
+    {"any", truth<ReduceKind::max>},
+    {"any.dim", truth<ReduceKind::max>},
+    {"any.dims", truth<ReduceKind::max>},
+    {"all", truth<ReduceKind::min>},
+    {"all.dim", truth<ReduceKind::min>},
+    {"all.dims", truth<ReduceKind::min>},
+    {"logsumexp", logSumExp},
+    {"linalg_vector_norm", vectorNorm},
+    {"norm.ScalarOpt_dim", vectorNorm},
+    {"norm.Scalar", vectorNorm},
     {"softmax.int", softmax},
     {"_softmax", softmax},
     {"log_softmax.int", logSoftmax},

@@ -22,14 +22,19 @@ static Results broadcastTensors(Call &call) {
 }
 
 static Results pad(Call &call) {
-  if (call.text("mode", "constant") != "constant")
-    call.reject("mode", "other than constant is not supported");
+  llvm::StringRef mode = call.text("mode", "constant");
+  if (mode == "reflect" || mode == "replicate" || mode == "circular")
+    return {call.builder.padMode(call.self(), call.integers("pad"), mode)};
+  if (mode != "constant")
+    call.reject("mode", "is not one of torch's");
   return {call.builder.constantPad(call.self(), call.integers("pad"), call.number("value", 0))};
 }
 
 /// repeat [r0, r1] of [a, b]: [1, a, 1, b] -> [r0, a, r1, b] -> [r0 * a, r1 * b].
 static Results repeat(Call &call) {
-  SmallVector<int64_t> repeats = call.integers("repeats");
+  SmallVector<int64_t> repeats = call.integers(call.given("repeats") ? "repeats" : "dims");
+  // tile fills up what it is not given.
+  repeats.insert(repeats.begin(), call.selfDims().size() - std::min(repeats.size(), call.selfDims().size()), 1);
   nn::Dims in = call.selfDims(), line, wide;
   in.insert(in.begin(), repeats.size() - std::min(repeats.size(), in.size()),
             call.builder.size(1));
@@ -40,6 +45,20 @@ static Results repeat(Call &call) {
   Value lined = call.builder.view(call.self(), line);
   return {call.builder.view(call.builder.expand(lined, wide), call.outputDims())};
 }
+
+/// hstack, vstack: cat along an axis that depends on the rank.
+static Results hstack(Call &call) {
+  SmallVector<Value> tensors = call.tensorList("tensors");
+  bool lines = !tensors.empty() && tensors[0] && nn::rankOf(tensors[0]) <= 1;
+  return {call.builder.cat(tensors, lines ? 0 : 1)};
+}
+
+/// The modes of padding as operators of their own.
+template <const char *mode> static Results padOfMode(Call &call) {
+  return {call.builder.padMode(call.self(), call.integers("padding"), mode)};
+}
+static constexpr char reflect[] = "reflect", replicate[] = "replicate", circular[] = "circular";
+static Results padCircular(Call &call) { return {call.builder.padMode(call.self(), call.integers("pad"), circular)}; }
 
 static Results clone(Call &call) { return {call.self()}; }
 
@@ -68,6 +87,15 @@ static constexpr AtenOp shapes[] = {
     {"broadcast_tensors", broadcastTensors},
     {"constant_pad_nd", pad},
     {"pad", pad},
+    {"reflection_pad1d", padOfMode<reflect>},
+    {"reflection_pad2d", padOfMode<reflect>},
+    {"reflection_pad3d", padOfMode<reflect>},
+    {"replication_pad1d", padOfMode<replicate>},
+    {"replication_pad2d", padOfMode<replicate>},
+    {"replication_pad3d", padOfMode<replicate>},
+    {"_pad_circular", padCircular},
+    {"hstack", hstack},
+    {"tile", repeat},
     {"repeat", repeat},
     {"clone", clone},
     {"lift_fresh_copy", clone},

@@ -121,7 +121,9 @@ static Results permute(Call &call) {
 }
 
 static Results transpose(Call &call) {
-  SmallVector<int64_t> order = axesInOrder(call), a = call.axes("dim0"), b = call.axes("dim1");
+  bool numpy = call.given("axis0"); // swapaxes names its arguments otherwise
+  SmallVector<int64_t> order = axesInOrder(call), a = call.axes(numpy ? "axis0" : "dim0"),
+                       b = call.axes(numpy ? "axis1" : "dim1");
   if (!order.empty() && a.size() == 1 && b.size() == 1)
     std::swap(order[a[0]], order[b[0]]);
   return permuted(call, order);
@@ -272,6 +274,43 @@ static Results split(Call &call) {
   return results;
 }
 
+/// The diagonal of two axes as a new last axis: every (columns + 1)-th element of both joined.
+static Results diagonal(Call &call) {
+  int64_t offset = call.integer("offset", 0);
+  SmallVector<int64_t> first = call.given("dim1") ? call.axes("dim1") : SmallVector<int64_t>{0},
+                       second = call.given("dim2") ? call.axes("dim2") : SmallVector<int64_t>{1};
+  nn::Dims in = call.selfDims(), out = call.outputDims();
+  auto constants = [&](int64_t axis) {
+    return axis < static_cast<int64_t>(in.size()) ? nn::constantSize(in[axis]) : std::nullopt;
+  };
+  if (!constants(first[0]) || !constants(second[0]) || first == second) {
+    call.reject("dim1", "and dim2 must name two axes of constant sizes");
+    return {Value()};
+  }
+  int64_t columns = *constants(second[0]);
+  SmallVector<int64_t> order;
+  for (int64_t axis : axesInOrder(call))
+    if (axis != first[0] && axis != second[0])
+      order.push_back(axis);
+  int64_t last = order.size();
+  order.append({first[0], second[0]});
+  FunctionBuilder *builder = &call.builder;
+  return {View{[=](Value base) -> Value {
+                 Value joined = builder->flatten(builder->permute(base, order), last, last + 1);
+                 SmallVector<int64_t> starts(last + 1, 0), steps(last + 1, 1);
+                 starts[last] = offset >= 0 ? offset : -offset * columns;
+                 steps[last] = columns + 1;
+                 return builder->slice(joined, starts, out, steps);
+               },
+               nullptr}};
+}
+
+static Results unfold(Call &call) {
+  FunctionBuilder *builder = &call.builder;
+  int64_t axis = call.axis("dimension"), length = call.integer("size"), step = call.integer("step");
+  return {View{[=](Value base) { return builder->unfold(base, axis, length, step); }, nullptr}};
+}
+
 static constexpr AtenOp views[] = {
     {"view", view},
     {"_unsafe_view", view},
@@ -295,6 +334,10 @@ static constexpr AtenOp views[] = {
     {"detach", detach},
     {"permute", permute},
     {"transpose.int", transpose},
+    {"diagonal", diagonal},
+    {"unfold", unfold},
+    {"tensor_split.sections", split},
+    {"tensor_split.indices", split},
     {"swapaxes", transpose},
     {"swapdims", transpose},
     {"t", reversed},

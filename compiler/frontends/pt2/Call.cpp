@@ -164,6 +164,21 @@ double Call::number(StringRef name, std::optional<double> byDefault) {
   return 0;
 }
 
+SmallVector<double> Call::numbers(StringRef name) {
+  SmallVector<double> values;
+  if (!given(name))
+    return values;
+  const Argument &list = *argument(name);
+  ArrayRef<Argument> elements = list.kind == Kind::List ? ArrayRef(list.list) : ArrayRef(list);
+  for (const Argument &element : elements) {
+    std::optional<int64_t> whole = constantInt(element);
+    if (element.kind != Kind::Float && !whole)
+      reject(name, "must hold constant numbers");
+    values.push_back(element.kind == Kind::Float ? element.number : double(whole.value_or(0)));
+  }
+  return values;
+}
+
 bool Call::flag(StringRef name, std::optional<bool> byDefault) {
   return integer(name, byDefault ? std::optional<int64_t>(*byDefault) : std::nullopt) != 0;
 }

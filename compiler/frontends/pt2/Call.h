@@ -41,6 +41,7 @@ public:
   llvm::SmallVector<mlir::Value> optionalTensorList(llvm::StringRef name);
   int64_t integer(llvm::StringRef name, std::optional<int64_t> byDefault = {});
   double number(llvm::StringRef name, std::optional<double> byDefault = {});
+  llvm::SmallVector<double> numbers(llvm::StringRef name); ///< a list; none given: empty
   bool flag(llvm::StringRef name, std::optional<bool> byDefault = {});
   llvm::StringRef text(llvm::StringRef name, llvm::StringRef byDefault);
   llvm::SmallVector<int64_t> integers(llvm::StringRef name);
@@ -53,6 +54,7 @@ public:
   int64_t axis(llvm::StringRef name, std::optional<int64_t> byDefault = {});
   /// A tensor, a number, or a size as a tensor without axes.
   Operand operand(llvm::StringRef name);
+  bool isEvaluation() const { return evaluation; }
   /// The flag of an operator that behaves differently in training.
   bool training(llvm::StringRef name) { return flag(name, false) && !evaluation; }
 
