@@ -1,4 +1,5 @@
 #include "dialects/nn/Builder.h"
+#include "dialects/nn/WindowPositions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 
@@ -40,20 +41,6 @@ LogicalResult ConvWeightGradOp::verify() {
   return verifyShapes(*this, getInput(), getResult(), getOutputGrad(), getStride(), getGroups());
 }
 
-// Input positions o * stride - padding + tap * dilation, and whether all lie inside.
-template <typename ConvLike>
-static Value inputPositions(ElementEmitter &e, ConvLike op, Value x, ValueRange out, ValueRange taps,
-                            SmallVectorImpl<Value> &positions) {
-  Value inside;
-  for (auto [d, o, t] : llvm::enumerate(out, taps)) {
-    Value p = e.add(e.mulAdd(o, op.getStride()[d], -op.getPadding()[d]), e.mulAdd(t, op.getDilation()[d], 0));
-    Value ok = e.inRange(p, 0, e.size(x, d + 2));
-    inside = inside ? e.logicalAnd(inside, ok) : ok;
-    positions.push_back(p);
-  }
-  return inside;
-}
-
 static SmallVector<Value> sizesFrom(ElementEmitter &e, Value tensor, int64_t first) {
   SmallVector<Value> sizes;
   for (int64_t axis = first; axis < rankOf(tensor); ++axis)
@@ -86,21 +73,10 @@ Value ConvInputGradOp::emitElement(ElementEmitter &e, unsigned, ValueRange index
   SmallVector<Value> sizes{e.index(perGroupOut)};
   sizes.append(sizesFrom(e, getWeight(), 2));
   return e.sum(type, sizes, [&](ValueRange p) { // p = [k, taps...]
-    // The output position whose tap reads this input element, if there is one: the
-    // division is exact there, so its rounding of negative numbers does not matter.
     Value k = e.add(e.mulAdd(group, perGroupOut, 0), p[0]);
     SmallVector<Value> source{index[0], k}, tap{k, channel};
-    Value hit;
-    for (size_t d = 0; d + 2 < index.size(); ++d) {
-      Value stride = e.index(getStride()[d]);
-      Value t = e.sub(e.mulAdd(index[d + 2], 1, getPadding()[d]), e.mulAdd(p[d + 1], getDilation()[d], 0));
-      Value o = arith::DivSIOp::create(e.b, e.loc, t, stride);
-      Value exact = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, e.mul(o, stride), t);
-      Value ok = e.logicalAnd(exact, e.inRange(o, 0, e.size(getOutputGrad(), d + 2)));
-      hit = hit ? e.logicalAnd(hit, ok) : ok;
-      source.push_back(o);
-      tap.push_back(p[d + 1]);
-    }
+    Value hit = windowPositions(e, *this, getOutputGrad(), index.drop_front(2), p.drop_front(), source);
+    tap.append(p.begin() + 1, p.end());
     return e.guarded(hit, [&] { return e.mul(e.element(getOutputGrad(), source), e.element(getWeight(), tap)); },
                      e.constant(type, 0.0));
   });

@@ -1,4 +1,5 @@
 #include "dialects/nn/Builder.h"
+#include "dialects/nn/WindowPositions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 
@@ -14,20 +15,6 @@ void NNDialect::registerPoolOps() {
 #define GET_OP_LIST
 #include "dialects/nn/Pool/Pool.cpp.inc"
       >();
-}
-
-// Input positions o * stride - padding + tap * dilation, and whether all lie inside.
-template <typename PoolOp>
-static Value inputPositions(ElementEmitter &e, PoolOp op, Value x, ValueRange out, ValueRange taps,
-                            SmallVectorImpl<Value> &positions) {
-  Value inside;
-  for (auto [d, o, t] : llvm::enumerate(out, taps)) {
-    Value p = e.add(e.mulAdd(o, op.getStride()[d], -op.getPadding()[d]), e.mulAdd(t, op.getDilation()[d], 0));
-    Value ok = e.inRange(p, 0, e.size(x, d + 2));
-    inside = inside ? e.logicalAnd(inside, ok) : ok;
-    positions.push_back(p);
-  }
-  return inside;
 }
 
 static SmallVector<Value> windowSizes(ElementEmitter &e, ArrayRef<int64_t> kernel) {
@@ -85,16 +72,7 @@ static Value sumOverWindows(ElementEmitter &e, PoolOp op, ValueRange index,
   Type type = elementTypeOf(op.getResult());
   return e.sum(type, windowSizes(e, op.getKernel()), [&](ValueRange taps) {
     SmallVector<Value> window{index[0], index[1]};
-    Value hit;
-    for (size_t d = 0; d < taps.size(); ++d) {
-      Value stride = e.index(op.getStride()[d]);
-      Value t = e.sub(e.mulAdd(index[d + 2], 1, op.getPadding()[d]), e.mulAdd(taps[d], op.getDilation()[d], 0));
-      Value o = arith::DivSIOp::create(e.b, e.loc, t, stride);
-      Value exact = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, e.mul(o, stride), t);
-      Value ok = e.logicalAnd(exact, e.inRange(o, 0, e.size(op.getOutputGrad(), d + 2)));
-      hit = hit ? e.logicalAnd(hit, ok) : ok;
-      window.push_back(o);
-    }
+    Value hit = windowPositions(e, op, op.getOutputGrad(), index.drop_front(2), taps, window);
     return e.guarded(hit, [&] { return term(window, taps); }, e.constant(type, 0.0));
   });
 }
