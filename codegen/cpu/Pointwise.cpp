@@ -30,8 +30,9 @@ SmallVector<SmallVector<int64_t>> joinAxes(KernelOp kernel, const Dims &space) {
     if (isOne(space[axis]))
       continue;
     bool joins = pointwise && !groups.empty() && llvm::all_of(values, [&](Value value) {
-      return rankOf(value) <= (int64_t)space.size() && isFull(value, space, axis) == isFull(value, space, groups.back().back());
-    });
+                   return rankOf(value) <= (int64_t)space.size() &&
+                          isFull(value, space, axis) == isFull(value, space, groups.back().back());
+                 });
     // A count along one of the two would have to tell them apart.
     joins = joins && llvm::none_of(counters, [&](Value counter) { return isFull(counter, space, axis); });
     if (!joins)
@@ -161,7 +162,8 @@ void PointwiseLoops::emitColumns(ArrayRef<Value> outer, Value from, Value to, bo
   };
   int64_t unroll = cost < 20 ? 4 : cost < 60 ? 2 : 1;
   Value rowStart = VectorReader(c, 1).position(dims, indexAt(c.index(0)));
-  emitLaneLoop(c, lanes, unroll, from, to,
+  emitLaneLoop(
+      c, lanes, unroll, from, to,
       [&](VectorReader &reader, Value column) {
         reader.insideWindows = insideWindows;
         reader.startsAtMultiples = !interior;

@@ -89,8 +89,8 @@ std::optional<RowPlan> RowPlan::make(KernelOp kernel, const Target &target, std:
   if (auto width = constantSize(plan.groups.back().size))
     plan.lanes = std::min<int64_t>(plan.lanes, llvm::PowerOf2Ceil(*width));
   auto reducedGroups = llvm::count_if(plan.groups, [](const Group &group) { return group.reduced; });
-  if (auto width = constantSize(plan.reducedSize); width && plan.lanesReduced && reducedGroups == 1 &&
-                                                  *width <= mostRegisterVectors * plan.lanes)
+  if (auto width = constantSize(plan.reducedSize);
+      width && plan.lanesReduced && reducedGroups == 1 && *width <= mostRegisterVectors * plan.lanes)
     plan.registerVectors = llvm::divideCeil(*width, plan.lanes);
   plan.findCached(kernel);
   plan.decideSplit();
@@ -142,12 +142,11 @@ void RowPlan::decideSplit() {
   std::optional<int64_t> kept = constantSize(keptSize), reduced = constantSize(reducedSize);
   bool large = kept && (!reduced || *kept * *reduced >= 4 * elementsPerTask());
   bool fewTasks = kept && *kept <= (lanesReduced ? 16 : mostSplitElements);
-  split = passes.size() == 1 && fullResults.empty() && large && fewTasks && !registerVectors && reducedSize != getAffineConstantExpr(1, reducedSize.getContext());
+  split = passes.size() == 1 && fullResults.empty() && large && fewTasks && !registerVectors &&
+          reducedSize != getAffineConstantExpr(1, reducedSize.getContext());
 }
 
-int64_t RowPlan::cacheOffset(size_t slot) const {
-  return slot * llvm::alignTo(*constantSize(reducedSize) * 8, 64);
-}
+int64_t RowPlan::cacheOffset(size_t slot) const { return slot * llvm::alignTo(*constantSize(reducedSize) * 8, 64); }
 
 KernelMemory RowPlan::memory() const {
   KernelMemory memory;

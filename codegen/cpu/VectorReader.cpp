@@ -86,7 +86,9 @@ LaneIndex VectorReader::scaled(const LaneIndex &index, int64_t scale, int64_t of
 LaneIndex VectorReader::linearize(ArrayRef<AffineExpr> dims, ArrayRef<LaneIndex> index) {
   LaneIndex result;
   Value vectors; // what lanes add beyond a constant stride
-  auto addLanes = [&](Value term) { vectors = vectors ? Value(arith::AddIOp::create(c.b, c.loc, vectors, term)) : term; };
+  auto addLanes = [&](Value term) {
+    vectors = vectors ? Value(arith::AddIOp::create(c.b, c.loc, vectors, term)) : term;
+  };
   AffineExpr inner = getAffineConstantExpr(1, c.b.getContext());
   for (size_t a = dims.size(); a-- > 0;) {
     const LaneIndex &i = index[a];
@@ -108,7 +110,8 @@ LaneIndex VectorReader::linearize(ArrayRef<AffineExpr> dims, ArrayRef<LaneIndex>
       if (i.stride && constant)
         result.stride += i.stride * *constant;
       else if (i.stride)
-        addLanes(arith::MulIOp::create(c.b, c.loc, laneNumbers(c.b.getIndexType()), splat(timesInner(c.index(i.stride)))));
+        addLanes(
+            arith::MulIOp::create(c.b, c.loc, laneNumbers(c.b.getIndexType()), splat(timesInner(c.index(i.stride)))));
     }
     inner = simplify(inner * dims[a]);
   }
@@ -160,7 +163,8 @@ Value VectorReader::load(Value memref, Type element, const LaneIndex &position, 
   Value base = position.lanes ? c.index(0) : scalarIndex(position), offsets = position.lanes;
   if (!offsets) {
     Type narrowIndex = std::abs(position.stride) * lanes < INT32_MAX ? b.getI32Type() : b.getI64Type();
-    offsets = arith::MulIOp::create(b, c.loc, laneNumbers(narrowIndex), splat(c.constant(narrowIndex, position.stride)));
+    offsets =
+        arith::MulIOp::create(b, c.loc, laneNumbers(narrowIndex), splat(c.constant(narrowIndex, position.stride)));
   } else {
     offsets = arith::IndexCastOp::create(b, c.loc, vectorOf(b.getI64Type()), offsets);
   }
@@ -198,7 +202,14 @@ void VectorReader::store(Value value, Value memref, Value position) {
   value = splat(value);
   if (cast<VectorType>(value.getType()).getElementType().isInteger(1))
     value = arith::ExtUIOp::create(c.b, c.loc, vectorOf(c.b.getI8Type()), value);
-  if (active)
+  // One lane is stored as a scalar. LLVM 22 would do so as well, but for a narrowed
+  // value (x86, a constant mask of one lane) it stores the width before narrowing,
+  // and so overwrites what follows.
+  auto mask = active ? active.getDefiningOp<vector::CreateMaskOp>() : vector::CreateMaskOp();
+  if (mask && constantOf(mask.getOperands()[0]) == 1) {
+    Value first = vector::ExtractOp::create(c.b, c.loc, value, ArrayRef<int64_t>{0});
+    memref::StoreOp::create(c.b, c.loc, first, memref, position);
+  } else if (active)
     vector::MaskedStoreOp::create(c.b, c.loc, memref, position, active, value);
   else
     vector::StoreOp::create(c.b, c.loc, value, memref, position);
@@ -441,7 +452,8 @@ Value VectorReader::readConcat(ConcatOp concat, ArrayRef<LaneIndex> index) {
     std::function<Value(size_t)> pick = [&](size_t i) -> Value {
       if (i + 1 == concat.getInputs().size())
         return readPart(i);
-      Value here = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::slt, scalarIndex(index[axis]), starts[i + 1]);
+      Value here =
+          arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::slt, scalarIndex(index[axis]), starts[i + 1]);
       auto branch = scf::IfOp::create(c.b, c.loc, vectorOf(element), here, true);
       OpBuilder::InsertionGuard guard(c.b);
       auto before = known;

@@ -41,9 +41,7 @@ public:
   /// Elements of `tensor`: a vector, or a scalar where all lanes read the same.
   mlir::Value read(mlir::Value tensor, llvm::ArrayRef<LaneIndex> index);
   /// The same as a vector in any case.
-  mlir::Value readVector(mlir::Value tensor, llvm::ArrayRef<LaneIndex> index) {
-    return splat(read(tensor, index));
-  }
+  mlir::Value readVector(mlir::Value tensor, llvm::ArrayRef<LaneIndex> index) { return splat(read(tensor, index)); }
   /// From now on `tensor` has that value at every index read.
   void bind(mlir::Value tensor, mlir::Value value) { bound[tensor] = value; }
 
@@ -83,7 +81,8 @@ private:
   using Spread = llvm::function_ref<mlir::Value(ReadWindows)>;
   static bool isRowIndex(llvm::ArrayRef<LaneIndex> index);
   template <typename PoolOp>
-  llvm::SmallVector<mlir::Value> overTaps(PoolOp pool, llvm::ArrayRef<LaneIndex> index, mlir::ValueRange initial, Tap tap);
+  llvm::SmallVector<mlir::Value> overTaps(PoolOp pool, llvm::ArrayRef<LaneIndex> index, mlir::ValueRange initial,
+                                          Tap tap);
   mlir::Value readMaxPool(nn::MaxPoolOp pool, unsigned result, llvm::ArrayRef<LaneIndex> index);
   mlir::Value readSumPool(nn::SumPoolOp pool, llvm::ArrayRef<LaneIndex> index);
   template <typename GradOp> bool spreadsOverLanes(GradOp pool, llvm::ArrayRef<LaneIndex> index);

@@ -28,8 +28,8 @@ template bool leavesInput(MaxPoolOp, size_t);
 template bool leavesInput(SumPoolOp, size_t);
 
 bool VectorReader::isRowIndex(ArrayRef<LaneIndex> index) {
-  return llvm::all_of(index.drop_back(), [](const LaneIndex &i) { return i.isUniform(); }) && index.back().stride == 1 &&
-         !index.back().lanes;
+  return llvm::all_of(index.drop_back(), [](const LaneIndex &i) { return i.isUniform(); }) &&
+         index.back().stride == 1 && !index.back().lanes;
 }
 
 //===-- forward ----------------------------------------------------------------===//
@@ -52,9 +52,11 @@ SmallVector<Value> VectorReader::overTaps(PoolOp pool, ArrayRef<LaneIndex> index
     Value extent = c.size(pool.getInput(), axis + 2);
     bool isLaneAxis = axis + 1 == axes, leaves = leavesInput(pool, axis);
     LaneIndex start = scaled(index[axis + 2], stride, -padding);
-    auto inputs = constantSize(dimsOf(pool.getInput())[axis + 2]), outputs = constantSize(dimsOf(pool.getResult())[axis + 2]);
+    auto inputs = constantSize(dimsOf(pool.getInput())[axis + 2]),
+         outputs = constantSize(dimsOf(pool.getResult())[axis + 2]);
     // `offset` is the tap's distance from the window's start, where it is known.
-    auto at = [&](LaneIndex position, Value t, std::optional<int64_t> offset, ValueRange accumulators) -> SmallVector<Value> {
+    auto at = [&](LaneIndex position, Value t, std::optional<int64_t> offset,
+                  ValueRange accumulators) -> SmallVector<Value> {
       source[axis + 2] = position;
       Value next = c.add(c.mulAdd(number, kernel, 0), t);
       bool mayPrecede = !offset || *offset < padding;
@@ -108,24 +110,28 @@ Value VectorReader::readMaxPool(MaxPoolOp pool, unsigned result, ArrayRef<LaneIn
   Type element = elementTypeOf(pool.getInput()), i32 = c.b.getI32Type();
   Value lowest = splat(c.constant(element, -std::numeric_limits<double>::infinity()));
   Value none = splat(c.constant(i32, -1));
-  SmallVector<Value> best = overTaps(pool, index, {lowest, none},
-      [&](ArrayRef<LaneIndex> source, Value number, ValueRange held) -> SmallVector<Value> {
-    Value x = readVector(pool.getInput(), source);
-    Value tap = splat(arith::IndexCastOp::create(c.b, c.loc, i32, number));
-    if (held[0] == lowest) // nothing is held
-      return {x, tap};
-    auto compare = [&](arith::CmpFPredicate predicate, Value a, Value b) -> Value {
-      return arith::CmpFOp::create(c.b, c.loc, predicate, a, b);
-    };
-    Value greater = compare(arith::CmpFPredicate::UGT, x, held[0]);
-    Value isNumber = compare(arith::CmpFPredicate::ORD, held[0], held[0]);
-    Value take = arith::AndIOp::create(c.b, c.loc, greater, isNumber);
-    Value nothing = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::slt, held[1], splat(c.constant(i32, 0)));
-    bool mayBeNothing = isa<BlockArgument>(held[1]) || (!insideWindows && leavesInput(pool, pool.getKernel().size() - 1));
-    if (mayBeNothing)
-      take = arith::OrIOp::create(c.b, c.loc, take, nothing);
-    return {arith::SelectOp::create(c.b, c.loc, take, x, held[0]), arith::SelectOp::create(c.b, c.loc, take, tap, held[1])};
-  });
+  SmallVector<Value> best =
+      overTaps(pool, index, {lowest, none},
+               [&](ArrayRef<LaneIndex> source, Value number, ValueRange held) -> SmallVector<Value> {
+                 Value x = readVector(pool.getInput(), source);
+                 Value tap = splat(arith::IndexCastOp::create(c.b, c.loc, i32, number));
+                 if (held[0] == lowest) // nothing is held
+                   return {x, tap};
+                 auto compare = [&](arith::CmpFPredicate predicate, Value a, Value b) -> Value {
+                   return arith::CmpFOp::create(c.b, c.loc, predicate, a, b);
+                 };
+                 Value greater = compare(arith::CmpFPredicate::UGT, x, held[0]);
+                 Value isNumber = compare(arith::CmpFPredicate::ORD, held[0], held[0]);
+                 Value take = arith::AndIOp::create(c.b, c.loc, greater, isNumber);
+                 Value nothing =
+                     arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::slt, held[1], splat(c.constant(i32, 0)));
+                 bool mayBeNothing =
+                     isa<BlockArgument>(held[1]) || (!insideWindows && leavesInput(pool, pool.getKernel().size() - 1));
+                 if (mayBeNothing)
+                   take = arith::OrIOp::create(c.b, c.loc, take, nothing);
+                 return {arith::SelectOp::create(c.b, c.loc, take, x, held[0]),
+                         arith::SelectOp::create(c.b, c.loc, take, tap, held[1])};
+               });
   Type position = elementTypeOf(pool.getPosition());
   if (position != i32)
     best[1] = arith::TruncIOp::create(c.b, c.loc, vectorOf(position), best[1]);
@@ -148,8 +154,7 @@ Value VectorReader::readSumPool(SumPoolOp pool, ArrayRef<LaneIndex> index) {
 // (dilation 1). Lanes start at a multiple of the stride: which window and tap a lane
 // has is known here, and one vector of windows spreads over the lanes by a shuffle.
 template <typename GradOp>
-Value VectorReader::readPoolGrad(GradOp pool, ArrayRef<LaneIndex> index,
-                                 function_ref<Value(Spread, Value tap)> term) {
+Value VectorReader::readPoolGrad(GradOp pool, ArrayRef<LaneIndex> index, function_ref<Value(Spread, Value tap)> term) {
   size_t axes = pool.getKernel().size(), last = axes - 1;
   Value windows = pool.getOutputGrad();
   Value zero = splat(c.constant(elementTypeOf(windows), 0)), total;
@@ -186,7 +191,8 @@ Value VectorReader::readPoolGrad(GradOp pool, ArrayRef<LaneIndex> index,
           reader.active = vector::CreateMaskOp::create(c.b, c.loc, type, c.sub(width, from));
           if (padding || j) {
             Value numbers64 = reader.laneIndices(LaneIndex::consecutive(from));
-            Value notBefore = arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::sge, numbers64, reader.splat(c.index(0)));
+            Value notBefore =
+                arith::CmpIOp::create(c.b, c.loc, arith::CmpIPredicate::sge, numbers64, reader.splat(c.index(0)));
             reader.active = arith::AndIOp::create(c.b, c.loc, reader.active, notBefore);
           }
         }
@@ -272,11 +278,13 @@ Value VectorReader::readWindowOp(Operation *op, unsigned result, ArrayRef<LaneIn
     return readSumPool(pool, index);
   if (auto pool = dyn_cast<SumPoolGradOp>(op); pool && spreadsOverLanes(pool, index))
     return readPoolGrad(pool, index, [&](Spread spread, Value) {
-      return spread([&](VectorReader &reader, ArrayRef<LaneIndex> window) { return reader.read(pool.getOutputGrad(), window); });
+      return spread(
+          [&](VectorReader &reader, ArrayRef<LaneIndex> window) { return reader.read(pool.getOutputGrad(), window); });
     });
   if (auto pool = dyn_cast<MaxPoolGradOp>(op); pool && spreadsOverLanes(pool, index))
     return readPoolGrad(pool, index, [&](Spread spread, Value tap) -> Value {
-      Value dy = spread([&](VectorReader &reader, ArrayRef<LaneIndex> window) { return reader.read(pool.getOutputGrad(), window); });
+      Value dy = spread(
+          [&](VectorReader &reader, ArrayRef<LaneIndex> window) { return reader.read(pool.getOutputGrad(), window); });
       Value chosen = spread([&](VectorReader &reader, ArrayRef<LaneIndex> window) -> Value {
         Value position = reader.readVector(pool.getPosition(), window);
         Type i32 = c.b.getI32Type();

@@ -4,12 +4,12 @@
 #include "codegen/cpu/ScheduleFamily.h"
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/Plan.h"
-#include "llvm/ADT/StringExtras.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "runtime/abi.h"
 #include "tests/unit/Jit.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -103,9 +103,9 @@ std::string kernelText(ArrayRef<std::string> arguments, ArrayRef<std::string> re
   StringRef names = symbols == 0 ? "" : symbols == 1 ? "N" : "N, M";
   StringRef quoted = symbols == 0 ? "" : symbols == 1 ? "\"N\"" : "\"N\", \"M\"";
   std::string text = "func.func @f(" + outer + ") -> (" + resultTypes + ") attributes {nn.symbols = [" + quoted.str() +
-                     "]} {\n%y:" + std::to_string(results.size()) + " = nn.kernel \"k\" FAMILY (" + operands +
-                     ") : (" + types + ") -> (" + plainResults + ") {\n^bb0(" + inner + "):\n" + body.str() +
-                     "\n}\nreturn " + llvm::join(resultList, ", ") + " : " + plainResults + "\n}\n";
+                     "]} {\n%y:" + std::to_string(results.size()) + " = nn.kernel \"k\" FAMILY (" + operands + ") : (" +
+                     types + ") -> (" + plainResults + ") {\n^bb0(" + inner + "):\n" + body.str() + "\n}\nreturn " +
+                     llvm::join(resultList, ", ") + " : " + plainResults + "\n}\n";
   return expandTypes(text, names);
 }
 
@@ -119,10 +119,14 @@ struct FamilyRun::Code {
 };
 
 static FamilyRun::Part::Kind kindOf(Type type) {
-  if (type.isF32()) return FamilyRun::Part::F32;
-  if (type.isF64()) return FamilyRun::Part::F64;
-  if (type.isInteger(64)) return FamilyRun::Part::I64;
-  if (type.isInteger(32)) return FamilyRun::Part::I32;
+  if (type.isF32())
+    return FamilyRun::Part::F32;
+  if (type.isF64())
+    return FamilyRun::Part::F64;
+  if (type.isInteger(64))
+    return FamilyRun::Part::I64;
+  if (type.isInteger(32))
+    return FamilyRun::Part::I32;
   return type.isInteger(8) ? FamilyRun::Part::I8 : FamilyRun::Part::I1;
 }
 
@@ -183,8 +187,12 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
     if (!function.getArgAttr(i, "nn.kind"))
       function.setArgAttr(i, "nn.kind", StringAttr::get(&context, "input"));
     Type type = function.getArgument(i).getType();
-    Part part{"argument " + std::to_string(i), kindOf(cast<RankedTensorType>(type).getElementType()),
-              elementsOf(type, symbols), nullptr, false, false};
+    Part part{"argument " + std::to_string(i),
+              kindOf(cast<RankedTensorType>(type).getElementType()),
+              elementsOf(type, symbols),
+              nullptr,
+              false,
+              false};
     if (auto name = function.getArgAttrOfType<StringAttr>(i, "nn.name")) {
       offsets[name.str()] = stateBytes;
       part.name = name.str();
@@ -217,7 +225,8 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
     auto kernel = cast<nn::KernelOp>(op);
     return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
   })));
-  ASSERT_TRUE(succeeded(cpu::emitLoops(*module, target, [&](StringRef, StringRef name) { return offsets.at(name.str()); })));
+  ASSERT_TRUE(
+      succeeded(cpu::emitLoops(*module, target, [&](StringRef, StringRef name) { return offsets.at(name.str()); })));
   ASSERT_TRUE(succeeded(verify(*module)));
   if (getenv("NNC_PRINT_LOOPS"))
     module->dump();
@@ -245,12 +254,24 @@ void FamilyRun::fill(unsigned seed, int64_t bound) {
       double x = part.isOutput ? 77 : normal(generator);
       int64_t n = part.isOutput ? 1 : integer(generator);
       switch (part.kind) {
-      case Part::F32: reinterpret_cast<float *>(part.data)[i] = x; break;
-      case Part::F64: reinterpret_cast<double *>(part.data)[i] = x; break;
-      case Part::I64: reinterpret_cast<int64_t *>(part.data)[i] = n; break;
-      case Part::I32: reinterpret_cast<int32_t *>(part.data)[i] = n; break;
-      case Part::I8: part.data[i] = n; break;
-      case Part::I1: part.data[i] = n & 1; break;
+      case Part::F32:
+        reinterpret_cast<float *>(part.data)[i] = x;
+        break;
+      case Part::F64:
+        reinterpret_cast<double *>(part.data)[i] = x;
+        break;
+      case Part::I64:
+        reinterpret_cast<int64_t *>(part.data)[i] = n;
+        break;
+      case Part::I32:
+        reinterpret_cast<int32_t *>(part.data)[i] = n;
+        break;
+      case Part::I8:
+        part.data[i] = n;
+        break;
+      case Part::I1:
+        part.data[i] = n & 1;
+        break;
       }
     }
   }
@@ -263,11 +284,16 @@ void FamilyRun::call() {
 
 static double valueOf(const FamilyRun::Part &part, int64_t i) {
   switch (part.kind) {
-  case FamilyRun::Part::F32: return reinterpret_cast<float *>(part.data)[i];
-  case FamilyRun::Part::F64: return reinterpret_cast<double *>(part.data)[i];
-  case FamilyRun::Part::I64: return reinterpret_cast<int64_t *>(part.data)[i];
-  case FamilyRun::Part::I32: return reinterpret_cast<int32_t *>(part.data)[i];
-  default: return part.data[i];
+  case FamilyRun::Part::F32:
+    return reinterpret_cast<float *>(part.data)[i];
+  case FamilyRun::Part::F64:
+    return reinterpret_cast<double *>(part.data)[i];
+  case FamilyRun::Part::I64:
+    return reinterpret_cast<int64_t *>(part.data)[i];
+  case FamilyRun::Part::I32:
+    return reinterpret_cast<int32_t *>(part.data)[i];
+  default:
+    return part.data[i];
   }
 }
 
@@ -280,8 +306,8 @@ void FamilyRun::expectSame(const FamilyRun &reference, double tolerance, const s
       bool same = got == want || (std::isnan(got) && std::isnan(want)) ||
                   (part.kind <= Part::F64 && std::fabs(got - want) <= tolerance * std::fmax(1, std::fabs(want)));
       if (!same && ++wrong == 1)
-        ADD_FAILURE() << where << ": element " << i << " of " << part.name << " (" << part.count
-                      << " elements) is " << got << ", not " << want;
+        ADD_FAILURE() << where << ": element " << i << " of " << part.name << " (" << part.count << " elements) is "
+                      << got << ", not " << want;
     }
     EXPECT_EQ(wrong, 0) << where << ": wrong elements of " << part.name;
   }

@@ -31,15 +31,14 @@ private:
 /// The text of a function @f that is one kernel over %0, %1, ... Types are short:
 /// T<N,4,f32> is tensor<?x4xf32, #nn.dims<[N], N, 4>>; the symbols are N, then M.
 /// A result "2: T<...>" is the new state of argument 2, written in place.
-std::string kernelText(llvm::ArrayRef<std::string> arguments, llvm::ArrayRef<std::string> results,
-                       llvm::StringRef body, size_t symbols);
+std::string kernelText(llvm::ArrayRef<std::string> arguments, llvm::ArrayRef<std::string> results, llvm::StringRef body,
+                       size_t symbols);
 
 /// A compiled function with its buffers. The text holds one func.func @f whose
 /// kernels have the family `FAMILY`; arguments without nn.kind are inputs.
 class FamilyRun {
 public:
-  FamilyRun(llvm::StringRef text, llvm::StringRef family, const cpu::Target &target,
-            llvm::ArrayRef<int64_t> symbols);
+  FamilyRun(llvm::StringRef text, llvm::StringRef family, const cpu::Target &target, llvm::ArrayRef<int64_t> symbols);
   ~FamilyRun();
   /// The same random inputs and state for the same seed. Integers are below `bound`.
   void fill(unsigned seed, int64_t bound);
