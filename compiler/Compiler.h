@@ -31,6 +31,10 @@ std::optional<Stage> parseStage(llvm::StringRef text);
 struct CompileOptions {
   /// Path of the `.pt2` to compile.
   std::string model;
+  /// The same model exported in eval(): what `forward` computes. Empty: derived from `model`.
+  std::string evaluationModel;
+  /// Trains a model that was exported in eval() as it is, instead of refusing it.
+  bool trainAsExported = false;
   /// Present: the library also gets train_step, forward_backward,
   /// optimizer_step. `loss.name == "output"`: the model itself returns the loss.
   std::optional<NamedOptions> loss;

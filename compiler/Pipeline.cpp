@@ -6,6 +6,7 @@
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/autodiff/Optimizers.h"
 #include "compiler/autodiff/Training.h"
+#include "compiler/frontends/pt2/Modes.h"
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/PackRecurrentWeights.h"
 #include "compiler/transforms/Plan.h"
@@ -25,14 +26,32 @@ static llvm::Error buildGraph(Compilation &c) {
   llvm::Expected<pt2::ExportedProgram> program = pt2::readExportedProgram(c.options.model);
   if (!program)
     return program.takeError();
+  std::optional<pt2::ExportedProgram> evaluated;
+  if (!c.options.evaluationModel.empty()) {
+    llvm::Expected<pt2::ExportedProgram> second = pt2::readExportedProgram(c.options.evaluationModel);
+    if (!second)
+      return second.takeError();
+    evaluated = std::move(*second);
+    if (llvm::Error error = pt2::checkEvaluates(*evaluated))
+      return error;
+    if (llvm::Error error = pt2::checkSameModel(*program, *evaluated))
+      return error;
+  } else if (llvm::Error error = pt2::checkEvaluationDerivable(*program)) {
+    return error;
+  }
+  if (c.options.loss && !c.options.trainAsExported)
+    if (llvm::Error error = pt2::checkTrains(*program))
+      return error;
   // `forward` infers; training and gradients run the model in the mode it was exported in.
-  auto import = [&](StringRef name, bool evaluation) -> llvm::Error {
+  auto import = [&](const pt2::ExportedProgram &source, StringRef name, bool evaluation) -> llvm::Error {
     pt2::ImportOptions options;
     options.function = name.str();
     options.evaluation = evaluation;
     options.maximumBatch = c.options.maxBatch;
+    if (&source != &*program)
+      options.constantPrefix = "eval.";
     options.unrollRecurrences = c.options.optimization == 0;
-    llvm::Expected<pt2::ImportedModel> model = pt2::importProgram(*program, *c.context, options);
+    llvm::Expected<pt2::ImportedModel> model = pt2::importProgram(source, *c.context, options);
     if (!model)
       return model.takeError();
     if (!c.module)
@@ -43,10 +62,10 @@ static llvm::Error buildGraph(Compilation &c) {
     c.sources.push_back(std::move(*model));
     return llvm::Error::success();
   };
-  if (llvm::Error error = import("forward", true))
+  if (llvm::Error error = import(evaluated ? *evaluated : *program, "forward", true))
     return error;
   if (c.options.loss || c.options.gradient)
-    return import("exported", false);
+    return import(*program, "exported", false);
   return llvm::Error::success();
 }
 

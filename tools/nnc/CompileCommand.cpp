@@ -12,17 +12,26 @@ namespace {
 
 struct CompileCommand {
   ModelOptions model;
-  std::string output, name, emit;
+  std::string output, name, emit, train, evaluation;
   bool gradient = false;
 
   Error run() const {
+    if (model.path.empty() == train.empty())
+      return createStringError("give MODEL, or the model exported in train() and in eval() as --train FILE --eval FILE");
+    if (!evaluation.empty() && train.empty())
+      return createStringError("--eval FILE goes with --train FILE");
     Expected<CompileOptions> options = model.compileOptions();
     if (!options)
       return options.takeError();
+    if (!train.empty())
+      options->model = train;
+    options->trainAsExported = !train.empty();
+    options->evaluationModel = evaluation;
     options->gradient = gradient;
     options->name = name;
-    if (!sys::fs::exists(model.path))
-      return createStringError(model.path + ": no such file");
+    for (StringRef path : {StringRef(options->model), StringRef(evaluation)})
+      if (!path.empty() && !sys::fs::exists(path))
+        return createStringError(path + ": no such file");
     if (!emit.empty() && emit != "so")
       return printStage(*options);
     if (output.empty())
@@ -55,6 +64,9 @@ void addCompile(CLI::App &app, Action &action) {
   auto command = std::make_shared<CompileCommand>();
   CLI::App *verb = app.add_subcommand("compile", "Compiles a model to NAME.so with NAME.h and NAME.hpp");
   command->model.addTo(*verb);
+  verb->get_option("MODEL")->required(false);
+  verb->add_option("--train", command->train, "Instead of MODEL: the model exported in train(), for training and gradients");
+  verb->add_option("--eval", command->evaluation, "With --train: the same model exported in eval(), for forward");
   command->model.addTrainingTo(*verb);
   verb->add_flag("--gradient", command->gradient, "Adds the entry `grad`: gradients of the outputs");
   verb->add_option("-o,--output", command->output, "DIR/NAME; with --emit a file for the text");

@@ -1,6 +1,7 @@
 #include "compiler/frontends/pt2/Importer.h"
 #include "compiler/frontends/pt2/Aten.h"
 #include "compiler/frontends/pt2/Boundary.h"
+#include "compiler/frontends/pt2/NodeMetadata.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -15,16 +16,6 @@ using llvm::Error;
 using llvm::Expected;
 
 //===-- where a finding is -----------------------------------------------------------===//
-
-/// `layer fc1 (torch.nn.modules.linear.Linear), net.py:12`.
-static std::string describe(const Node &node) {
-  std::string text = "layer " + (node.modulePath.empty() ? "<model>" : node.modulePath);
-  if (!node.moduleClass.empty())
-    text += " (" + StringRef(node.moduleClass).rsplit('.').second.str() + ")";
-  if (!node.source.file.empty())
-    text += ", " + node.source.file + ":" + std::to_string(node.source.line);
-  return text;
-}
 
 /// The module's path as a name around the user's line.
 static Location locationOf(const Node &node, MLIRContext *context) {
@@ -58,6 +49,12 @@ static Error checkSupported(const ExportedProgram &program) {
     text += "\n  " + target.str() + ", " + std::to_string(use.first) +
             (use.first == 1 ? " use: " : " uses, first in: ") + describe(*use.second);
   return llvm::createStringError(text);
+}
+
+/// Not part of the state_dict.
+static bool isConstant(const InputSpec &input) {
+  return input.kind == InputSpec::Kind::TensorConstant ||
+         (input.kind == InputSpec::Kind::Buffer && !input.persistent);
 }
 
 //===-- the import ----------------------------------------------------------------------===//
@@ -130,14 +127,12 @@ bool Importer::addBoundary(ArrayRef<State> states, const std::set<std::string> &
       continue; // a further name of a tied tensor
     const State &state = *found->second;
     ArrayRef<int64_t> sizes = state.stored->sizes;
-    bool isConstant = input.kind == InputSpec::Kind::TensorConstant ||
-                      (input.kind == InputSpec::Kind::Buffer && !input.persistent);
     Value value;
     if (input.kind == InputSpec::Kind::Parameter)
       value = builder.addParameter(input.name, sizes, element, state.stored->requiresGrad,
                                    state.aliases);
-    else if (isConstant && !buffers.count(input.name)) {
-      value = builder.addConstant(input.name, sizes, element);
+    else if (isConstant(input) && !buffers.count(input.name)) {
+      value = builder.addConstant(options.constantPrefix + input.name, sizes, element);
       constantArguments.insert(state.values.front().str());
     } else
       value = builder.addBuffer(input.name, sizes, element, state.aliases);
@@ -343,7 +338,10 @@ Expected<ImportedModel> nnc::pt2::importProgram(const ExportedProgram &program,
   } while (changed != buffers);
 
   for (const State &state : *states) {
-    Blob &blob = model.blobs[state.input->name];
+    // Under the name of the argument, which has the prefix if it is a constant.
+    Blob &blob = model.blobs[isConstant(*state.input) && !buffers.count(state.input->name)
+                                 ? options.constantPrefix + state.input->name
+                                 : state.input->name];
     size_t width = byteWidth(state.stored->type), count = 1;
     for (int64_t size : state.stored->sizes)
       count *= size;

@@ -15,6 +15,8 @@ struct ImportOptions {
   bool evaluation = false;
   /// Recurrent layers as their steps in other ops.
   bool unrollRecurrences = false;
+  /// In front of the names of constants, which two exports of one model do not share.
+  std::string constantPrefix = {};
   /// Upper bound of a symbol whose exported range has none; 0: INT64_MAX.
   int64_t maximumBatch = 0;
 };

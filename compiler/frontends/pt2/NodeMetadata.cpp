@@ -39,3 +39,12 @@ SourceLine nnc::pt2::userLine(StringRef stackTrace) {
   }
   return innermost;
 }
+
+std::string nnc::pt2::describe(const Node &node) {
+  std::string text = "layer " + (node.modulePath.empty() ? "<model>" : node.modulePath);
+  if (!node.moduleClass.empty())
+    text += " (" + StringRef(node.moduleClass).rsplit('.').second.str() + ")";
+  if (!node.source.file.empty())
+    text += ", " + node.source.file + ":" + std::to_string(node.source.line);
+  return text;
+}

@@ -13,4 +13,7 @@ void readModuleStack(llvm::StringRef stack, Node &node);
 /// The innermost frame of a Python stack trace that is not PyTorch's own.
 SourceLine userLine(llvm::StringRef stackTrace);
 
+/// Where a node is, for messages: `layer fc1 (Linear), net.py:12`.
+std::string describe(const Node &node);
+
 } // namespace nnc::pt2

@@ -1,10 +1,11 @@
 """Writes the .pt2 files of this folder: small exported programs, one for each
 thing that the reader or the importer must understand.
 
-    python generate.py        (needs torch)
+    python generate.py [NAME...]        (needs torch)
 """
 
 import pathlib
+import sys
 
 import torch
 import torch.nn.functional as F
@@ -128,7 +129,34 @@ class Strided(nn.Module):
         return x @ self.weight
 
 
+class Modes(nn.Module):
+    """Dropout, batch norm, a constant, and a head that only training has."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.norm, self.drop = nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.5)
+        self.head, self.extra = nn.Linear(8, 3), nn.Linear(8, 3)
+
+    def forward(self, x):
+        h = self.drop(self.norm(self.fc(x)).relu())
+        y = self.head(h) + torch.tensor([0.5, 1.0, 2.0])
+        return y + self.extra(h) if self.training else y
+
+
+class Tokens(nn.Module):
+    """Two tables that read one input, through views; and positions that are computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.marks = nn.Embedding(7, 3), nn.Embedding(5, 3, padding_idx=0)
+
+    def forward(self, tokens, position):
+        return self.words(tokens) + self.marks(tokens.view(-1).view(2, 2)) + self.words(position % 2)
+
+
 def write(name, model, arguments, keywords=None, dynamic=None, train=False):
+    if sys.argv[1:] and name not in sys.argv[1:]:
+        return
     program = export(model.train(train), arguments, keywords, dynamic_shapes=dynamic)
     program._example_inputs = None  # keeps the files small
     packages = str(pathlib.Path(torch.__file__).parent.parent.parent)
@@ -149,5 +177,12 @@ write("unsupported", Unsupported(), (torch.randn(2, 4),))
 write("counter", Counter(), (torch.randn(3),))
 write("reshaped", Reshaped(), (torch.randn(4, 3, 2),), dynamic={"x": {0: batch}})
 write("strided", Strided(), (torch.randn(4, 3),))
+modes = Modes()
+write("modes_train", modes, (torch.randn(4, 6),), dynamic={"x": {0: batch}}, train=True)
+write("modes_eval", modes, (torch.randn(4, 6),), dynamic={"x": {0: batch}})
+write("modes_static", modes, (torch.randn(4, 6),))
+write("modes_other", Modes(), (torch.randn(4, 6),), dynamic={"x": {0: batch}})
+write("alpha_dropout", nn.Sequential(nn.Linear(6, 6), nn.AlphaDropout(0.2)), (torch.randn(4, 6),), train=True)
+write("tokens", Tokens(), (torch.tensor([[1, 2], [0, 3]]), torch.tensor([1, 0])))
 torch.jit.save(torch.jit.script(nn.Linear(1, 1)), folder / "torchscript.pt")
 torch.save({"weight": torch.zeros(1)}, folder / "checkpoint.pt")
