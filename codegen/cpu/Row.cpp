@@ -80,8 +80,9 @@ void RowEmitter::layOutTasks() {
   rowsPerTask = atLeastOne(divide(work, c.mul(reduced, width)));
   tasks = c.mul(ceilDivide(rows, rowsPerTask), columnBlocks);
   if (plan.split) {
-    Value total = c.mul(reduced, c.mul(rows, columns));
-    partials = c.minimum(c.ceilDiv(total, plan.elementsPerTask() / 2), c.index(RowPlan::mostPartials));
+    Value total = c.mul(reduced, c.mul(rows, columns)), enough = c.index(plan.elementsPerTask() / 2);
+    partials = ceilDivide(total, c.mul(atLeastOne(tasks), enough));
+    partials = c.minimum(partials, c.index(RowPlan::mostPartials));
     partials = atLeastOne(c.minimum(partials, c.size(splitGroup().size)));
   }
 }

@@ -315,10 +315,13 @@ void FamilyRun::expectSame(const FamilyRun &reference, double tolerance, const s
 
 void expectLikeNaive(StringRef family, const Case &given) {
   std::string text = kernelText(given.arguments, given.results, given.body, given.symbols.size());
+  auto machine = cpu::Target::forCPU("native");
+  ASSERT_TRUE(static_cast<bool>(machine)) << llvm::toString(machine.takeError());
+  FamilyRun naive(text, "naive", *machine, given.symbols);
   for (StringRef cpu : {"x86-64-v3", "native"}) {
     auto target = cpu::Target::forCPU(cpu);
     ASSERT_TRUE(static_cast<bool>(target)) << llvm::toString(target.takeError());
-    FamilyRun naive(text, "naive", *target, given.symbols), run(text, family, *target, given.symbols);
+    FamilyRun run(text, family, *target, given.symbols);
     ASSERT_TRUE(naive.valid() && run.valid());
     for (unsigned seed : {1, 2}) {
       naive.fill(seed, given.bound);
