@@ -84,13 +84,21 @@ static int32_t checkPointer(nnc_instance &instance, const nnc_entry &entry, cons
   return NNC_OK;
 }
 
-/// All output dimensions of the entry, in order; null when none is computed.
-static const int64_t *computeOutputDims(nnc_instance &instance, const nnc_entry &entry,
-                                        const int64_t *symbols) {
+/// All dimensions of the entry's outputs, then of its inputs, in order; null when
+/// none is computed.
+static const int64_t *computeDims(nnc_instance &instance, const nnc_entry &entry,
+                                  const int64_t *symbols) {
   if (!entry.shape)
     return nullptr;
-  entry.shape(symbols, instance.outputDims);
-  return instance.outputDims;
+  entry.shape(symbols, instance.boundaryDims);
+  return instance.boundaryDims;
+}
+
+/// Where the dimensions of the inputs begin in what computeDims returned.
+static const int64_t *inputDims(const nnc_entry &entry, const int64_t *computed) {
+  for (int32_t i = 0; computed && i < entry.output_count; ++i)
+    computed += entry.outputs[i].rank;
+  return computed;
 }
 
 static bool overlap(const void *a, int64_t aBytes, const void *b, int64_t bBytes) {
@@ -101,7 +109,8 @@ static bool overlap(const void *a, int64_t aBytes, const void *b, int64_t bBytes
 /// Compiled code writes an output while it still reads its inputs.
 static int32_t checkOutputs(nnc_instance &instance, const nnc_entry &entry, const int64_t *symbols,
                             void *const *inputs, void *const *outputs) {
-  const int64_t *computed = computeOutputDims(instance, entry, symbols);
+  const int64_t *computed = computeDims(instance, entry, symbols);
+  const int64_t *firstInput = inputDims(entry, computed);
   for (int32_t i = 0; i < entry.output_count; ++i) {
     const nnc_boundary &output = entry.outputs[i];
     const int64_t count = elementCount(output, symbols, computed);
@@ -109,9 +118,11 @@ static int32_t checkOutputs(nnc_instance &instance, const nnc_entry &entry, cons
     if (int32_t status = checkPointer(instance, entry, "output", output, outputs[i], count))
       return status;
     const int64_t bytes = count * dtypeBytes(output.dtype);
+    const int64_t *computedInput = firstInput;
     for (int32_t j = 0; j < entry.input_count; ++j) {
       const nnc_boundary &input = entry.inputs[j];
-      const int64_t inputBytes = elementCount(input, symbols, nullptr) * dtypeBytes(input.dtype);
+      const int64_t inputBytes = elementCount(input, symbols, computedInput) * dtypeBytes(input.dtype);
+      computedInput = computedInput ? computedInput + input.rank : nullptr;
       if (overlap(outputs[i], bytes, inputs[j], inputBytes))
         return NNC_FAIL(&instance, NNC_INVALID_ARGUMENT,
                         "%s: output '%s' overlaps input '%s' in memory", entry.name, output.name,
@@ -157,9 +168,11 @@ int32_t nnc_rt_run(nnc_instance *instance, int64_t index, const int64_t *symbols
   const nnc_entry &entry = instance->model->entries[index];
   if (int32_t status = checkSymbols(*instance, entry, symbols))
     return status;
+  const int64_t *computed = inputDims(entry, computeDims(*instance, entry, symbols));
   for (int32_t i = 0; i < entry.input_count; ++i) {
     const nnc_boundary &input = entry.inputs[i];
-    const int64_t count = elementCount(input, symbols, nullptr);
+    const int64_t count = elementCount(input, symbols, computed);
+    computed = computed ? computed + input.rank : nullptr;
     if (int32_t status = checkPointer(*instance, entry, "input", input, inputs[i], count))
       return status;
     if (int32_t status = checkValues(*instance, entry, input, inputs[i], count))
@@ -218,6 +231,8 @@ static int32_t inferSymbols(nnc_instance &instance, const nnc_entry &entry,
                           int(axis), expected.name, long(size), long(dim.value));
         continue;
       }
+      if (dim.kind == NNC_DIM_COMPUTED)
+        continue; // checked below, when every symbol is known
       const nnc_symbol &symbol = model.symbols[dim.value];
       SymbolOrigin &origin = origins[dim.value];
       if (size < symbol.minimum || size > instance.bounds[dim.value])
@@ -238,6 +253,13 @@ static int32_t inferSymbols(nnc_instance &instance, const nnc_entry &entry,
       symbols[dim.value] = size;
     }
   }
+  const int64_t *computed = inputDims(entry, computeDims(instance, entry, symbols));
+  for (int32_t i = 0; computed && i < entry.input_count; ++i)
+    for (int32_t axis = 0; axis < entry.inputs[i].rank; ++axis, ++computed)
+      if (entry.inputs[i].dims[axis].kind == NNC_DIM_COMPUTED && inputs[i].dims[axis] != *computed)
+        return NNC_FAIL(&instance, NNC_BAD_SHAPE,
+                        "%s: axis %d of input '%s' has the size %ld, must be %ld", entry.name,
+                        int(axis), entry.inputs[i].name, long(inputs[i].dims[axis]), long(*computed));
   return NNC_OK;
 }
 
@@ -267,7 +289,7 @@ int32_t nnc_rt_output_dims(nnc_instance *instance, const char *name, const nnc_t
   if (int32_t status = resolve(*instance, name, inputs, inputCount, outputs, outputCount, entry,
                                symbols))
     return status;
-  const int64_t *computed = computeOutputDims(*instance, *entry, symbols);
+  const int64_t *computed = computeDims(*instance, *entry, symbols);
   for (int32_t i = 0; i < entry->output_count; ++i) {
     const nnc_boundary &output = entry->outputs[i];
     outputs[i].dtype = output.dtype;
@@ -287,7 +309,7 @@ int32_t nnc_rt_call(nnc_instance *instance, const char *name, const nnc_tensor *
   if (int32_t status = resolve(*instance, name, inputs, inputCount, outputs, outputCount, entry,
                                symbols))
     return status;
-  const int64_t *computed = computeOutputDims(*instance, *entry, symbols);
+  const int64_t *computed = computeDims(*instance, *entry, symbols);
   for (int32_t i = 0; i < entry->output_count; ++i) {
     const nnc_boundary &output = entry->outputs[i];
     if (outputs[i].dtype != output.dtype || outputs[i].rank != output.rank)

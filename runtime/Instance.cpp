@@ -11,7 +11,7 @@ namespace {
 
 /// Where the parts lie in the instance's block, in bytes from its start.
 struct Layout {
-  uint64_t pool, outputDims, pointers, state, arena, total;
+  uint64_t pool, boundaryDims, pointers, state, arena, total;
 };
 
 /// What create decided from the options.
@@ -113,13 +113,15 @@ static bool layOut(const nnc_model &model, const Settings &settings, Layout &lay
     uint64_t rank = 0;
     for (int32_t j = 0; j < entry.output_count; ++j)
       rank += uint64_t(entry.outputs[j].rank);
+    for (int32_t j = 0; j < entry.input_count; ++j)
+      rank += uint64_t(entry.inputs[j].rank);
     dims = rank > dims ? rank : dims;
     const uint64_t tensors = uint64_t(entry.input_count) + uint64_t(entry.output_count);
     pointers = tensors > pointers ? tensors : pointers;
   }
   layout.pool = align64(sizeof(nnc_instance));
-  layout.outputDims = layout.pool + align64(poolBytes(settings.workers));
-  layout.pointers = layout.outputDims + align64(dims * sizeof(int64_t));
+  layout.boundaryDims = layout.pool + align64(poolBytes(settings.workers));
+  layout.pointers = layout.boundaryDims + align64(dims * sizeof(int64_t));
   layout.state = layout.pointers + align64(pointers * sizeof(void *));
   layout.arena = layout.state + align64(model.state_bytes);
   layout.total = layout.arena + align64(arena);
@@ -149,7 +151,7 @@ static int32_t build(const nnc_model &model, const Settings &settings, const Lay
   instance->workers = settings.workers;
   instance->userParallelFor = settings.parallelFor;
   instance->userContext = settings.context;
-  instance->outputDims = reinterpret_cast<int64_t *>(memory + layout.outputDims);
+  instance->boundaryDims = reinterpret_cast<int64_t *>(memory + layout.boundaryDims);
   instance->pointers = reinterpret_cast<void **>(memory + layout.pointers);
   instance->mappedBytes = mappedBytes;
   instance->prepareNeeded = true;

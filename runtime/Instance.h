@@ -43,7 +43,7 @@ struct nnc_instance {
   int64_t workers;
   nnc_user_parallel_for userParallelFor;
   void *userContext;
-  int64_t *outputDims; ///< room for all output dimensions of any entry
+  int64_t *boundaryDims; ///< room for all dimensions of the outputs and inputs of any entry
   void **pointers;     ///< room for all inputs and outputs of any entry
   size_t mappedBytes;  ///< 0: the caller's memory
   bool prepareNeeded;

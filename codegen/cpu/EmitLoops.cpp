@@ -155,12 +155,13 @@ private:
     DenseMap<Value, Value> pointers;
     SmallVector<Value> symbols;
     unsigned input = 0, output = 0;
-    SmallVector<Type> outputTypes;
+    SmallVector<Type> inputTypes, outputTypes;
     for (BlockArgument argument : planned.getArguments()) {
       unsigned i = argument.getArgNumber();
       StringRef kind = kindOf(i);
       if (kind == "input") {
         pointers[argument] = loadWord(ptr(), inputs, input++);
+        inputTypes.push_back(cast<TypeAttr>(planned.getArgAttr(i, "nn.type")).getValue());
       } else if (kind == "output") {
         pointers[argument] = loadWord(ptr(), outputs, output++);
         outputTypes.push_back(cast<TypeAttr>(planned.getArgAttr(i, "nn.type")).getValue());
@@ -219,6 +220,7 @@ private:
       }
     }
     func::ReturnOp::create(b, loc, Value(arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0))));
+    outputTypes.append(inputTypes);
     emitShapes(name, outputTypes, symbols.size());
     planned.erase();
   }
@@ -236,14 +238,14 @@ private:
     makeInternal(function);
   }
 
-  /// `void nnc_shapes_NAME(const int64_t *symbols, int64_t *dims)`: all output sizes in order.
-  void emitShapes(StringRef name, ArrayRef<Type> outputTypes, unsigned symbolCount) {
+  /// `void nnc_shapes_NAME(const int64_t *symbols, int64_t *dims)`: the sizes of all outputs, then of all inputs.
+  void emitShapes(StringRef name, ArrayRef<Type> types, unsigned symbolCount) {
     auto function = startFunction(("nnc_shapes_" + name).str(), {}, {ptr(), ptr()});
     SmallVector<Value> symbols;
     for (unsigned i = 0; i < symbolCount; ++i)
       symbols.push_back(toIndex(loadWord(i64(), function.getArgument(0), i)));
     int64_t position = 0;
-    for (Type type : outputTypes)
+    for (Type type : types)
       for (AffineExpr dim : dimsOf(type))
         LLVM::StoreOp::create(b, loc, toI64(emitSize(b, loc, dim, symbols)), word(function.getArgument(1), position++));
     func::ReturnOp::create(b, loc);

@@ -28,7 +28,7 @@ struct IndexRange {
 struct BoundaryTensor {
   std::string name;
   ElementType type = ElementType::F32;
-  std::vector<BoundaryDim> dims; ///< Computed dims occur in outputs only.
+  std::vector<BoundaryDim> dims;
   bool hasRange = false;
   IndexRange range;
 };
@@ -65,7 +65,7 @@ struct Entry {
   std::string name;       ///< forward, train_step, forward_backward, optimizer_step, grad, prepare
   std::string symbol;     ///< LLVM symbol of `int32_t f(nnc_call *)`
   std::string arenaSymbol;///< `int64_t f(const int64_t *symbols, int64_t workers)`
-  std::string shapeSymbol;///< `void f(const int64_t *symbols, int64_t *dims)`: all output dims in order
+  std::string shapeSymbol;///< `void f(const int64_t *symbols, int64_t *dims)`: all output dims, then all input dims
   std::vector<BoundaryTensor> inputs, outputs;
 };
 

@@ -48,8 +48,8 @@ static llvm::Error verifyTensor(const ModelInterface &model, const Entry &entry,
       return fail(model, where + "a dimension names a symbol that does not exist");
     if (dim.kind == BoundaryDim::Static && dim.value < 0)
       return fail(model, where + "a dimension is negative");
-    if (dim.kind == BoundaryDim::Computed && (isInput || entry.shapeSymbol.empty()))
-      return fail(model, where + "a computed dimension needs an output and a shape function");
+    if (dim.kind == BoundaryDim::Computed && entry.shapeSymbol.empty())
+      return fail(model, where + "a computed dimension needs a shape function");
   }
   const bool isInteger = tensor.type == ElementType::I64 || tensor.type == ElementType::I32 ||
                          tensor.type == ElementType::U8;
