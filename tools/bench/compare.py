@@ -192,11 +192,11 @@ def main():
                 results.append(result)
     sections = []
     if results:
-        sections = [report.surroundings(ROOT, results), report.cases_table(results, options.peers)]
+        sections = [report.surroundings(options.nnc, ROOT, results), report.cases_table(results, options.peers)]
     if RECIPE in sets and not options.no_recipe:
-        sections.append(f"LeNet on 4,000 digits, Adam, batch 64, {EPOCHS} epochs, medians of {REPEATS} runs; the whole "
-                        "process includes the imports or the compilation, reading the data and classifying 1,000 test digits "
-                        "after each epoch:\n\n" + report.recipe_table(run_recipe(options)))
+        sections.append(f"LeNet on 4,000 digits, Adam, batch 64, {EPOCHS} epochs, medians of {REPEATS} runs; the whole process "
+                        "includes imports or the compilation, reading the data and classifying 1,000 test digits after each "
+                        "epoch:\n\n" + report.recipe_table(run_recipe(options)))
     text = "\n\n".join(sections) + "\n"
     print(text, end="")
     if options.markdown:

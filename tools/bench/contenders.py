@@ -193,7 +193,7 @@ class Nnc:
         compiler = subprocess.run(command, capture_output=True, text=True)
         self.compile_seconds = time.perf_counter() - start
         if compiler.returncode != 0:
-            raise Skip(compiler.stderr.strip().splitlines()[0] if compiler.stderr.strip() else "nnc compile failed")
+            raise Skip(f"nnc compile ended with {compiler.returncode}: {' '.join(compiler.stderr.split())}")
         self.library = ctypes.CDLL(stem + ".so")
         self.library.model_last_error.restype = ctypes.c_char_p
         self.model = ctypes.c_void_p()

@@ -13,7 +13,7 @@ and the parameters after them) are compared with PyTorch in double precision; er
 to the largest value. Then the contenders take turns: in each round each runs a block of about 10 ms, training from
 the same parameters. Times are medians over the rounds, ratios medians of the rounds' ratios, *peer / nnc*: above 1
 nnc is faster. The share of the peak refers to a loop of multiply-adds timed in the same rounds. PyTorch's optimizers
-are the fused ones; torch.compile has frozen weights for inference; all compute in float32. nnc is called from Python, too."""
+are the fused ones; torch.compile has frozen weights for inference; all compute in float32, all are called from Python."""
 
 
 def number(value):
@@ -24,7 +24,7 @@ def number(value):
 def table(header, rows):
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)
 
 
 def cases_table(results, peers):
@@ -62,7 +62,7 @@ def processor():
         return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), platform.machine())
 
 
-def surroundings(repository, results):
+def surroundings(program, repository, results):
     """Date, processor, versions, the peak with its spread over all rounds, and whether the core was ours."""
     versions = []
     for package in ("torch", "torchvision", "onnxruntime", "openvino", "numpy"):
@@ -70,8 +70,10 @@ def surroundings(repository, results):
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             pass
-    commit = subprocess.run(["git", "-C", repository, "describe", "--always", "--dirty"],
-                            capture_output=True, text=True).stdout.strip()
+    commit = ""
+    if program.startswith(repository + "/"):
+        commit = subprocess.run(["git", "-C", repository, "describe", "--always", "--dirty"],
+                                capture_output=True, text=True).stdout.strip()
     peaks = [rate for result in results for rate in result["peaks"]]
     cuts = statistics.quantiles(peaks, n=20)
     lines = [f"{datetime.date.today()}, {processor()}, nnc {commit or 'of an unknown commit'}, {', '.join(versions)}, "

@@ -19,6 +19,8 @@ for kind in so h hpp; do cmp lenet.$kind again/lenet.$kind; done
 ! grep -aqF -e "$models" -e "$folder" lenet.so lenet.h lenet.hpp || fail "a path of this machine is in the artefact"
 [ "$(ls -A again | xargs)" = "lenet.h lenet.hpp lenet.so other.pt2" ] || fail "files were left behind: $(ls -A again)"
 
+needed=$(readelf -dW lenet.so | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort | xargs)
+case $needed in "libc.so.6" | "libc.so.6 libm.so.6") ;; *) fail "lenet.so needs: $needed" ;; esac
 # glibc refuses to load a library that asks for an executable stack, or asks nothing.
 readelf -lW lenet.so | grep GNU_STACK | grep -q ' RW ' || fail "lenet.so has no GNU_STACK segment, or an executable one"
 ! readelf -lW lenet.so | grep LOAD | grep -q 'RWE' || fail "a segment of lenet.so is writable and executable"
