@@ -159,12 +159,27 @@ private:
     case Family::map: return sameSizes(dims, group.shape);
     case Family::row: return sameSizes(dims, group.shape) || sameSizes(dims, reducedShape(group));
     case Family::window: return sameSizes(dims, group.shape);
-    case Family::contract: return sameSizes(dims, group.shape) && readsLikeTheAnchor(map, group);
+    case Family::contract: return sameSizes(dims, group.shape) && !isSmallUpdate(map) && readsLikeTheAnchor(map, group);
     case Family::sequence:
     case Family::scatter:
     case Family::naive: return false;
     }
     llvm_unreachable("every family is listed");
+  }
+
+  // The update of a small tensor (an optimizer's step, a gradient added up) stays apart:
+  // passing over it again costs little while it is in cache, and the product's kernel is
+  // then the same in train_step and forward_backward, the update's in optimizer_step.
+  bool isSmallUpdate(MapOp map) {
+    constexpr int64_t large = 1 << 18; // elements: 1 MiB of f32
+    auto function = cast<func::FuncOp>(body.getParentOp());
+    std::optional<int64_t> elements = constantSize(product(map.getContext(), dimsOf(map->getResult(0))));
+    if (!elements || *elements >= large)
+      return false;
+    for (OpOperand &use : map->getUses())
+      if (isa<func::ReturnOp>(use.getOwner()) && function.getResultAttr(use.getOperandNumber(), "nn.updates"))
+        return true;
+    return false;
   }
 
   static Dims reducedShape(const Group &group) {
