@@ -3,7 +3,7 @@
 # One precompiled header for every translation unit that includes MLIR: parsing
 # the MLIR headers is most of what such a unit costs.
 function(nnc_precompiled_headers)
-  file(WRITE ${CMAKE_BINARY_DIR}/pch.cpp "")
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/pch.cpp CONTENT "") # written once: no rebuild at every configure
   add_library(nnc_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cpp)
   target_precompile_headers(nnc_pch PRIVATE
     <mlir/IR/Builders.h> <mlir/IR/BuiltinOps.h> <mlir/IR/BuiltinTypes.h>
