@@ -8,11 +8,12 @@ computation may take the other branch, after which Adam turns every small gradie
 import numpy
 import torch
 
+from cases import ADAM, SGD
 from contenders import Eager
 
 STEPS = 2  # the second one uses what the optimizer keeps; with more, deep networks multiply any rounding
 LIMIT, TIMES_EAGER = 2e-4, 8
-LIMIT_OF_UPDATES = 0.1  # a wrong gradient or optimizer is off by about 1
+LIMITS_OF_UPDATES = {SGD: 2e-3, ADAM: 0.1}
 
 
 def _largest_difference(expected, actual):
@@ -39,7 +40,7 @@ class Reference:
         else:
             self.output = exact.output()
         self.eager_error = self.error(Eager(problem))
-        self.limit = max(LIMIT_OF_UPDATES if self.trains else LIMIT, TIMES_EAGER * self.eager_error)
+        self.limit = max(LIMITS_OF_UPDATES.get(problem.case.task, LIMIT), TIMES_EAGER * self.eager_error)
 
     def error(self, contender):
         """Of the output its largest difference, of training steps that of their updates in the norm."""
