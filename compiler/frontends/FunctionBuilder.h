@@ -201,7 +201,7 @@ public:
                                            llvm::ArrayRef<RecurrentWeights> weights, RecurrentState initial,
                                            int64_t layers, bool bidirectional, bool batchFirst, double dropout,
                                            bool training);
-  /// Recurrent layers are written out step by step: what they mean, for -O0.
+  /// Recurrent layers over a known number of steps are written out: what they mean, for -O0.
   bool unrollRecurrences = false;
 
   // --- Random ----------------------------------------------------------------------------

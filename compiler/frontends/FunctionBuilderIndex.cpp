@@ -34,7 +34,9 @@ Value FunctionBuilder::indexed(Value x, Value index, int64_t a, int64_t padding,
     return {};
   a = axis(x, a);
   std::optional<int64_t> size = constantSize(dimsOf(x)[a]);
-  if (!elementTypeOf(index).isInteger(64) && !elementTypeOf(index).isInteger(32))
+  if (!isa<IntegerType>(elementTypeOf(index)) || elementTypeOf(index).isInteger(1))
+    return error("positions must be integers");
+  if (elementTypeOf(index).isInteger(8))
     index = convert(index, b.getI64Type());
   if (size)
     requireRange(index, mayBeNegative ? -*size : 0, *size);
@@ -68,6 +70,14 @@ Value FunctionBuilder::gatherAxis(Value x, int64_t a, Value index) {
   if (rankOf(x) != rankOf(index) || rankOf(x) == 0)
     return error("gather: the index must have as many axes as the input, at least one");
   a = axis(x, a);
+  if (!elementTypeOf(index).isInteger(64) && !elementTypeOf(index).isInteger(32))
+    return error("gather: the index must be int64 or int32");
+  for (int64_t d = 0; d < rankOf(x); ++d) {
+    AffineExpr here = dimsOf(index)[d], there = dimsOf(x)[d];
+    auto mine = constantSize(here), bound = constantSize(there);
+    if (d != a && !sameSize(here, there) && !(mine && bound && *mine <= *bound))
+      return error("gather: the index is larger than the input along axis " + Twine(d));
+  }
   if (auto size = constantSize(dimsOf(x)[a]))
     requireRange(index, 0, *size);
   return gatherElements(x, index, a);

@@ -43,13 +43,11 @@ FunctionBuilder::RecurrentState FunctionBuilder::recurrence(RecurrenceKind kind,
                                  initial.cell, Value(), kind, reverse);
   y = op.getY();
   Value cells = op.cells();
-  if (unrollRecurrences) {
-    FailureOr<SmallVector<Value>> steps = unrollRecurrence(*this, op);
+  if (std::optional<int64_t> count = constantSize(in[0]); unrollRecurrences && count) {
+    SmallVector<Value> steps = unrollRecurrence(*this, op, *count);
     op.erase();
-    if (failed(steps))
-      return {};
-    y = (*steps)[0];
-    cells = lstm ? (*steps)[1] : Value();
+    y = steps[0];
+    cells = lstm ? steps[1] : Value();
   }
   auto last = [&](Value v) -> Value {
     if (!v)
@@ -58,7 +56,7 @@ FunctionBuilder::RecurrentState FunctionBuilder::recurrence(RecurrenceKind kind,
     one[0] = size(1);
     std::optional<int64_t> steps = constantSize(dims[0]);
     if (!reverse && !steps)
-      return error("the state after the last of a symbolic number of steps is not supported; export with a fixed length");
+      return gather(v, positions(size(1), "x1 - 1", sizeAsScalar(dims[0], b.getI64Type())), 0);
     SmallVector<int64_t> starts{reverse ? 0 : *steps - 1, 0, 0}, strides{1, 1, 1};
     return slice(v, starts, one, strides);
   };

@@ -86,6 +86,8 @@ Value FunctionBuilder::padMode(Value x, Ints pads, StringRef mode) {
         return error("pad: " + Twine(std::max(low, high)) + " elements of mode " + mode + " do not fit an axis of size " + Twine(*known));
     }
     AffineExpr count = simplify(size + low + high);
+    if (auto left = constantSize(count); left && *left < 1)
+      return error("pad: nothing is left of axis " + Twine(a));
     x = gather(x, positions(count, text, sizeAsScalar(size, b.getI64Type()), {{"low", double(low)}}), a);
   }
   return x;
@@ -105,7 +107,11 @@ Value FunctionBuilder::unfold(Value x, int64_t a, int64_t length, int64_t step) 
   if (!x)
     return {};
   a = axis(x, a);
+  if (rankOf(x) == 0 || length < 1 || step < 1)
+    return error("unfold: size and step must be positive");
   AffineExpr count = windowOutputSize(dimsOf(x)[a], length, step, 0, 0, 1);
+  if (auto windows = constantSize(count); windows && *windows < 1)
+    return error("unfold: a window is larger than axis " + Twine(a));
   Type i64 = b.getI64Type();
   Value index = formula("x0 * step + x1", {iota({count, size(length)}, 0, i64), iota({count, size(length)}, 1, i64)}, i64,
                         {{"step", double(step)}});
@@ -136,10 +142,15 @@ Value FunctionBuilder::im2col(Value x, Ints kernel, Ints dilation, Ints padding,
     Value y = im2col(unsqueeze(x, 0), kernel, dilation, padding, stride);
     return y ? squeeze(y, 0) : y;
   }
+  if (rankOf(x) != 4)
+    return error("unfold: the input must be [N, C, H, W]");
   Dims in = dimsOf(x);
   AffineExpr counts[2];
-  for (int d = 0; d < 2; ++d)
+  for (int d = 0; d < 2; ++d) {
     counts[d] = windowOutputSize(in[d + 2], kernel[d], stride[d], padding[d], padding[d], dilation[d]);
+    if (auto windows = constantSize(counts[d]); windows && *windows < 1)
+      return error("unfold: the kernel does not fit the input");
+  }
   x = constantPad(x, {padding[1], padding[1], padding[0], padding[0]}, 0.0);
   x = gather(x, windowPositions(kernel[0], counts[0], stride[0], dilation[0]), 2);
   x = gather(x, windowPositions(kernel[1], counts[1], stride[1], dilation[1]), 4);
@@ -155,6 +166,8 @@ Value FunctionBuilder::col2im(Value x, Ints outputSize, Ints kernel, Ints dilati
     Value y = col2im(unsqueeze(x, 0), outputSize, kernel, dilation, padding, stride);
     return y ? squeeze(y, 0) : y;
   }
+  if (rankOf(x) != 3)
+    return error("fold: the input must be [N, C * kernel, windows]");
   Dims in = dimsOf(x);
   AffineExpr counts[2], padded[2];
   for (int d = 0; d < 2; ++d) {
@@ -162,7 +175,9 @@ Value FunctionBuilder::col2im(Value x, Ints outputSize, Ints kernel, Ints dilati
     padded[d] = size(outputSize[d] + 2 * padding[d]);
   }
   AffineExpr channels = simplify(in[1].floorDiv(kernel[0] * kernel[1]));
-  x = reshape(x, {in[0], channels, size(kernel[0]), size(kernel[1]), counts[0], counts[1]});
+  x = view(x, {in[0], channels, size(kernel[0]), size(kernel[1]), counts[0], counts[1]});
+  if (!x)
+    return {};
   x = transpose(x, {0, 1, 2, 4, 3, 5});
   x = scatterAdd(x, windowPositions(kernel[1], counts[1], stride[1], dilation[1]),
                  {in[0], channels, size(kernel[0]), counts[0], padded[1]}, 4);
@@ -183,6 +198,8 @@ Value FunctionBuilder::upsampleNearest(Value x, Ints outputSize, ArrayRef<double
   std::optional<SmallVector<int64_t>> in = x ? constantSizes(x, 2, "upsample") : std::nullopt;
   if (!in)
     return {};
+  if (in->size() != outputSize.size())
+    return error("upsample: one size for each spatial axis is needed");
   for (auto [d, out] : llvm::enumerate(outputSize)) {
     double ratio = ratioOf((*in)[d], out, false, factors.empty() ? std::nullopt : std::optional(factors[d]));
     // In float as torch does, so that both take the same side of an edge.
@@ -199,6 +216,8 @@ Value FunctionBuilder::upsampleLinear(Value x, Ints outputSize, ArrayRef<double>
   std::optional<SmallVector<int64_t>> in = x ? constantSizes(x, 2, "upsample") : std::nullopt;
   if (!in)
     return {};
+  if (in->size() != outputSize.size())
+    return error("upsample: one size for each spatial axis is needed");
   Type element = elementTypeOf(x), i64 = b.getI64Type();
   for (auto [d, out] : llvm::enumerate(outputSize)) {
     int64_t a = d + 2;

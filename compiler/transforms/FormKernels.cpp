@@ -79,7 +79,9 @@ void formKernels(func::FuncOp function, int optimization) {
       continue;
     }
     builder.setInsertionPoint(&op);
-    createKernel(builder, &op, nn::Family::naive);
+    // A recurrence over a symbolic number of steps was not written out: it has no element.
+    bool sequence = isa<nn::RecurrenceOp, nn::RecurrenceGradOp>(op);
+    createKernel(builder, &op, sequence ? nn::Family::sequence : nn::Family::naive);
   }
 }
 

@@ -17,16 +17,20 @@ static Reference gathered(int64_t axis) {
 }
 
 /// One recurrent layer, checked against its unrolling and by its gradient.
-static Case recurrent(std::string op, nn::RecurrenceKind kind, std::string name, bool bidirectional, int64_t hidden) {
+static Case recurrent(std::string op, nn::RecurrenceKind kind, std::string name, bool bidirectional, int64_t hidden,
+                      bool symbolicTime = false) {
   return {op, name, [=](CaseBuilder &b) {
             int64_t gates = kind == nn::RecurrenceKind::lstm ? 4 : kind == nn::RecurrenceKind::gru ? 3 : 1;
             int64_t directions = bidirectional ? 2 : 1;
             Data small = range(-0.6, 0.6);
-            Value x = b.input({4, b.batch(), 3});
+            Size time = 4, batch = b.batch();
+            if (symbolicTime)
+              std::swap(time, batch);
+            Value x = b.input({time, batch, 3});
             FunctionBuilder::RecurrentState initial;
-            initial.hidden = b.input({directions, b.batch(), hidden}, small);
+            initial.hidden = b.input({directions, batch, hidden}, small);
             if (kind == nn::RecurrenceKind::lstm)
-              initial.cell = b.input({directions, b.batch(), hidden}, small);
+              initial.cell = b.input({directions, batch, hidden}, small);
             SmallVector<FunctionBuilder::RecurrentWeights> weights;
             for (int64_t d = 0; d < directions; ++d) {
               FunctionBuilder::RecurrentWeights w;
@@ -82,6 +86,8 @@ std::vector<Case> indexCases() {
   cases.push_back(recurrent("recurrence", RecurrenceKind::rnn_relu, "rnn, relu", false, 5));
   cases.push_back(recurrent("recurrence_grad", RecurrenceKind::lstm, "lstm, both ways", true, 8));
   cases.push_back(recurrent("recurrence_grad", RecurrenceKind::gru, "gru, both ways", true, 3));
+  cases.push_back(recurrent("recurrence", RecurrenceKind::lstm, "lstm, both ways, a symbolic number of steps", true, 5, true));
+  cases.push_back(recurrent("recurrence_grad", RecurrenceKind::gru, "gru, a symbolic number of steps", false, 5, true));
   return cases;
 }
 

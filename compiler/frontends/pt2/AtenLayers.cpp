@@ -289,6 +289,13 @@ static Results instanceNorm(Call &call) {
   bool training = call.training("use_input_stats");
   if (dims.size() < 2 || call.hasFailed())
     return {Value()};
+  for (llvm::StringRef name : {"weight", "bias", "running_mean", "running_var"})
+    if (!fits(call, name, call.optionalTensor(name), dims[1]))
+      return {Value()};
+  if (mean && !variance) {
+    call.reject("running_var", "must be given if running_mean is");
+    return {Value()};
+  }
   if (mean && !training)
     return {call.builder.batchNorm(x, call.optionalTensor("weight"), call.optionalTensor("bias"), mean, variance, false, 0,
                                    call.number("eps", 1e-5))};

@@ -51,8 +51,10 @@ static Results repeatInterleave(Call &call) {
 static Results pixelShuffle(Call &call) {
   Value x = call.self();
   int64_t r = call.integer("upscale_factor");
-  if (!x || nn::rankOf(x) < 3)
+  if (!x || nn::rankOf(x) < 3 || r < 1) {
+    call.reject(call.selfName(), "must be [..., C, H, W], and the factor positive");
     return {Value()};
+  }
   nn::Dims in = nn::dimsOf(x), split(in.begin(), in.end() - 3);
   int64_t lead = split.size();
   AffineExpr factor = call.builder.size(r);
@@ -66,8 +68,10 @@ static Results pixelShuffle(Call &call) {
 static Results pixelUnshuffle(Call &call) {
   Value x = call.self();
   int64_t r = call.integer("downscale_factor");
-  if (!x || nn::rankOf(x) < 3)
+  if (!x || nn::rankOf(x) < 3 || r < 1) {
+    call.reject(call.selfName(), "must be [..., C, H, W], and the factor positive");
     return {Value()};
+  }
   nn::Dims in = nn::dimsOf(x), split(in.begin(), in.end() - 2);
   int64_t lead = split.size();
   AffineExpr factor = call.builder.size(r);
@@ -81,8 +85,10 @@ static Results pixelUnshuffle(Call &call) {
 static Results channelShuffle(Call &call) {
   Value x = call.self();
   int64_t groups = call.integer("groups");
-  if (!x || nn::rankOf(x) < 2 || groups < 1)
+  if (!x || nn::rankOf(x) < 2 || groups < 1) {
+    call.reject("groups", "must be positive, and the input [N, C, ...]");
     return {Value()};
+  }
   nn::Dims in = nn::dimsOf(x), split = in;
   split[1] = nn::simplify(in[1].floorDiv(groups));
   split.insert(split.begin() + 1, call.builder.size(groups));
@@ -107,7 +113,10 @@ struct Resampling {
   SmallVector<int64_t> size;
   SmallVector<double> factors;
   explicit Resampling(Call &call) : factors(call.numbers("scale_factors")) {
-    for (AffineExpr dim : ArrayRef(call.outputDims()).drop_front(2)) {
+    nn::Dims out = call.outputDims();
+    if (out.size() < 3 || call.selfDims().size() != out.size())
+      call.reject(call.selfName(), "must be [N, C, spatial...]");
+    for (AffineExpr dim : ArrayRef(out).drop_front(std::min<size_t>(out.size(), 2))) {
       std::optional<int64_t> constant = nn::constantSize(dim);
       if (!constant)
         call.reject("output_size", "must be constant");

@@ -76,13 +76,8 @@ private:
 
 } // namespace
 
-FailureOr<SmallVector<Value>> unrollRecurrence(Builder &b, RecurrenceOp op) {
-  std::optional<int64_t> steps = constantSize(dimsOf(op.getGates())[0]);
-  if (!steps) {
-    op.emitError("a recurrent layer over a symbolic number of steps needs -O2; export with a fixed length for -O0");
-    return failure();
-  }
-  return Unroller(b, op).run(*steps);
+SmallVector<Value> unrollRecurrence(Builder &b, RecurrenceOp op, int64_t steps) {
+  return Unroller(b, op).run(steps);
 }
 
 int64_t recurrentPanelWidth(Type element) { return element.isF64() ? 8 : 16; }

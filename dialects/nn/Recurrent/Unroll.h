@@ -1,13 +1,14 @@
 // What a recurrence means: its steps one after the other in other nn ops. -O0
-// computes them so; at -O2 the Sequence family has a kernel for the whole sequence.
+// computes them so where their number is known; the Sequence family has a kernel for
+// all of them.
 #pragma once
 
 #include "dialects/nn/Builder.h"
 
 namespace nnc::nn {
 
-/// One value for each result of `op`; fails with an error if the number of steps is symbolic.
-mlir::FailureOr<llvm::SmallVector<mlir::Value>> unrollRecurrence(Builder &b, RecurrenceOp op);
+/// One value for each result of `op`, which has `steps` steps.
+llvm::SmallVector<mlir::Value> unrollRecurrence(Builder &b, RecurrenceOp op, int64_t steps);
 
 /// The weight [G * H, H] as the kernel of a recurrence reads it: [H / L, H, G, L], so that
 /// all gates of L units are one stream; L is 16 for f32, 8 for f64.
