@@ -11,6 +11,7 @@
 #include "compiler/transforms/PackRecurrentWeights.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Prepare.h"
+#include "compiler/transforms/StageContract.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -107,7 +108,7 @@ static LogicalResult lowerToCore(Compilation &c) {
 static LogicalResult formAllKernels(Compilation &c) {
   for (auto function : c.module->getOps<func::FuncOp>())
     formKernels(function, c.options.optimization);
-  return verify(*c.module);
+  return success();
 }
 
 //===-- 5 PLAN: memory                                        [nn.kernel, memref, arith] ---===//
@@ -137,7 +138,7 @@ static LogicalResult planAll(Compilation &c) {
   c.layout.interface.name = c.options.name;
   c.layout.interface.cpu = c.target.cpu;
   c.layout.interface.cpuFeatures = c.target.requiredFeatures();
-  return verify(*c.module);
+  return success();
 }
 
 //===-- 6 LOOPS: kernels as functions over memrefs   [llvm.func, scf, vector, memref, arith] ---===//
@@ -147,7 +148,7 @@ static LogicalResult emitAllLoops(Compilation &c) {
         return c.layout.offsetOf(kind, name);
       })))
     return failure();
-  return verify(*c.module);
+  return success();
 }
 
 //===-- 7 NATIVE: LLVM, object                                                        ---===//
@@ -203,7 +204,7 @@ llvm::Error runStages(Compilation &c, Stage last) {
   for (const Step &step : steps) {
     if (last < step.stage)
       return llvm::Error::success();
-    if (failed(step.run(c)))
+    if (failed(step.run(c)) || failed(verify(*c.module)) || failed(verifyStage(*c.module, step.stage)))
       return llvm::createStringError(c.options.model + ": " + llvm::join(c.diagnostics, "\n"));
   }
   return last < Stage::Object ? llvm::Error::success() : emitNative(c);

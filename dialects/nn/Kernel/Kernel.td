@@ -2,7 +2,9 @@
 include "dialects/nn/Attributes.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 
-def NN_KernelOp : NN_Op<"kernel", [IsolatedFromAbove, SingleBlock]> {
+// Pure while it has results; after PLAN its effect is what it writes to memory.
+def NN_KernelOp : Op<NN_Dialect, "kernel", [IsolatedFromAbove, SingleBlock,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "A fused group of ops that one schedule family emits as one kernel";
   let description = [{
     Operands become the region's arguments; the yielded values are the results.

@@ -81,7 +81,15 @@ LogicalResult ReduceOp::vjp(Grad &g) {
   g.push(x, [&]() -> Value {
     switch (getKind()) {
     case ReduceKind::sum: return g.broadcast(g.dy(), dimsOf(x));
-    case ReduceKind::prod: return g.map("x0 * x1 / x2", {g.dy(), getResult(), x});
+    case ReduceKind::prod: {
+      // The product of the other elements: of all but the zeros over x without a zero,
+      // of the others at a single zero, and 0 where another element is zero.
+      Type type = elementTypeOf(x);
+      Value zeros = g.sum(g.map("select(x0 == 0.0, 1.0, 0.0)", x, type), getAxes());
+      Value others = g.reduce(ReduceKind::prod, g.map("select(x0 == 0.0, 1.0, x0)", x, type), getAxes());
+      return g.map("select(x3 == 0.0, x0 * x1 / x2, select(x3 == 1.0, select(x2 == 0.0, x0 * x1, 0.0), 0.0))",
+                   {g.dy(), others, x, zeros}, type);
+    }
     default: break;
     }
     // Ties share the gradient (torch.amax).
