@@ -283,11 +283,4 @@ LogicalResult addGradient(ModuleOp module, func::FuncOp forward) {
   return success();
 }
 
-void switchToEvaluation(func::FuncOp forward) {
-  forward.walk([](DropoutOp op) {
-    op.getResult().replaceAllUsesWith(op.getInput());
-    op.erase();
-  });
-}
-
 } // namespace nnc

@@ -18,9 +18,6 @@ mlir::LogicalResult addTraining(mlir::ModuleOp module, mlir::func::FuncOp forwar
 /// `buffer:NAME` of each buffer that the forward changed.
 mlir::LogicalResult addGradient(mlir::ModuleOp module, mlir::func::FuncOp forward);
 
-/// Makes `forward` an evaluation function: dropout becomes the identity.
-void switchToEvaluation(mlir::func::FuncOp forward);
-
 /// The learning rate an optimizer starts with: its option `lr`, or torch's default.
 double initialLearningRate(const NamedOptions &optimizer);
 

@@ -233,7 +233,6 @@ private:
           work.push_back(producer);
       }
     }
-    Operation *first = groups[group].ops.front();
     while (!work.empty()) {
       Operation *next = work.pop_back_val();
       if (memberOf(next, group))
@@ -244,7 +243,6 @@ private:
           if (seen.insert(member).second)
             push(member);
       }
-      (void)first;
       push(next);
     }
     return false;
