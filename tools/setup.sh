@@ -10,12 +10,12 @@ set -eu
 #   mlir-22-tools llvm-22-tools         mlir-tblgen; FileCheck and lit (which runs on python3)
 #   liblld-22-dev zlib1g-dev libzstd-dev  the linker as a library
 #   libcli11-dev libzip-dev             command line; .npz files
-#   libgtest-dev libbenchmark-dev       tests and benchmarks
+#   libgtest-dev libgmock-dev libbenchmark-dev  tests and benchmarks
 #   gcc                                 compiles the C programs against a generated header
 #   binutils                            readelf and nm, with which tests look at a library
 packages="cmake ninja-build ccache clang-22 lld-22 libc6-dev g++ llvm-22-dev libmlir-22-dev
 mlir-22-tools llvm-22-tools python3 liblld-22-dev zlib1g-dev libzstd-dev libcli11-dev libzip-dev
-libgtest-dev libbenchmark-dev gcc binutils"
+libgtest-dev libgmock-dev libbenchmark-dev gcc binutils"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "setup.sh: this is not a Debian system (no dpkg-query)." >&2
