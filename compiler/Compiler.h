@@ -47,6 +47,9 @@ struct CompileOptions {
   int optimization = 2;
   /// `native` or an LLVM CPU name (x86-64-v3, x86-64-v4, znver4, ...).
   std::string cpu = "native";
+  /// Lets 3x3 convolutions use Winograd's filtering where that is faster. Its rounding
+  /// error is up to about ten times that of a direct sum.
+  bool winograd = true;
   /// Upper bound of a dimension whose exported range is unbounded; 0: none given.
   int64_t maxBatch = 0;
   /// The C prefix; empty: the file name of the output.

@@ -8,6 +8,7 @@
 #include "compiler/autodiff/Training.h"
 #include "compiler/frontends/pt2/Modes.h"
 #include "compiler/transforms/FormKernels.h"
+#include "compiler/transforms/PackConvolutionFilters.h"
 #include "compiler/transforms/PackRecurrentWeights.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Prepare.h"
@@ -98,8 +99,12 @@ static LogicalResult lowerToCore(Compilation &c) {
   manager.addPass(createCSEPass());
   if (failed(manager.run(*c.module)))
     return failure();
-  if (c.options.optimization > 0)
-    outlinePrepare(*c.module, c.module->lookupSymbol<func::FuncOp>("forward"));
+  if (c.options.optimization == 0)
+    return success();
+  if (c.options.winograd)
+    for (auto function : c.module->getOps<func::FuncOp>())
+      packConvolutionFilters(function, c.target);
+  outlinePrepare(*c.module, c.module->lookupSymbol<func::FuncOp>("forward"));
   return success();
 }
 

@@ -1,5 +1,6 @@
 #include "codegen/cpu/Convolution.h"
 #include "codegen/cpu/ConvolutionTask.h"
+#include "codegen/cpu/ConvolutionWinograd.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -33,9 +34,13 @@ static bool alongChannels(const ConvolutionSchedule &schedule) {
 
 ContractFootprint footprint(const ConvolutionProblem &problem,
                             const ConvolutionSchedule &schedule) {
-  Plane plane(problem, schedule.tile, schedule.lanes);
   int64_t bytes = problem.elementType.getIntOrFloatBitWidth() / 8;
   ContractFootprint result;
+  if (schedule.winograd) {
+    result.perWorkerBytes = WinogradScratch(problem, schedule).elements() * bytes;
+    return result;
+  }
+  Plane plane(problem, schedule.tile, schedule.lanes);
   if (isFilterGradient(problem)) {
     result.perWorkerBytes =
         (alongChannels(schedule)
@@ -60,8 +65,9 @@ Value emitTaskCount(OpBuilder &builder, Location loc, const ConvolutionProblem &
   if (phase == 1)
     return emit.index(llvm::divideCeil(filterElements(problem), combinedElements));
   Value count = emit.index(1);
-  for (Value size : isFilterGradient(problem) ? filterTaskGrid(emit, problem, schedule)
-                                              : dataTaskGrid(emit, problem, schedule))
+  for (Value size : schedule.winograd            ? winogradTaskGrid(emit, problem, schedule)
+                    : isFilterGradient(problem) ? filterTaskGrid(emit, problem, schedule)
+                                                : dataTaskGrid(emit, problem, schedule))
     count = emit.mul(count, size);
   return count;
 }
@@ -70,7 +76,9 @@ void emitConvolutionTask(OpBuilder &builder, Location loc, const ConvolutionProb
                          const ConvolutionSchedule &schedule, Value task, Value workerScratch,
                          Value sharedScratch, unsigned phase) {
   LoopEmitter emit(builder, loc);
-  if (phase == 1)
+  if (schedule.winograd)
+    emitWinogradTask(emit, problem, schedule, task, workerScratch);
+  else if (phase == 1)
     emitFilterCombineTask(emit, problem, schedule, task, sharedScratch);
   else if (isFilterGradient(problem) && alongChannels(schedule))
     emitFilterLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);

@@ -30,6 +30,8 @@ struct ConvolutionProblem {
   ConvolutionDirection direction = ConvolutionDirection::Forward;
   mlir::Type elementType; // f32 or f64
   ConvolutionGeometry geometry;
+  /// The filter is packed for Winograd tiles of so many results along an axis; 0: it is plain.
+  int64_t winograd = 0;
 
   /// Reads consecutive elements of x, dy or y-shaped data: of `image`,
   /// `channel`, starting at `position` in the plane (flattened spatial
@@ -47,8 +49,10 @@ struct ConvolutionProblem {
   using Store = std::function<void(mlir::OpBuilder &, mlir::Location, mlir::Value image,
                                    mlir::Value channel, mlir::Value position,
                                    mlir::Value vector, mlir::Value activeLanes)>;
+  /// Asks for the cache line of an element of the packed filter.
+  std::function<void(mlir::OpBuilder &, mlir::Location, mlir::Value index)> prefetchFilter;
   Read data;           // x (Forward, WeightGradient), dy (InputGradient)
-  ReadFilter filter;   // w (Forward, InputGradient)
+  ReadFilter filter;   // w (Forward, InputGradient), or its packed form
   Read outputGradient; // dy (WeightGradient)
   Store store;
 };
@@ -61,6 +65,9 @@ struct ConvolutionSchedule {
   /// filter taps; for many channels and small images.
   enum class Lanes { Pixels, Channels };
   Lanes along = Lanes::Pixels;
+  /// Results of a Winograd tile along an axis; 0: a direct sum. `tile` and `tileRows`
+  /// then count such tiles.
+  int64_t winograd = 0;
   int64_t lanes = 0;
   int64_t tileRows = 0;       // register tile: rows...
   int64_t tileVectors = 0;    // ...times vectors (weight gradient along pixels: taps)
@@ -75,6 +82,10 @@ struct ConvolutionSchedule {
 };
 
 ConvolutionSchedule scheduleConvolution(const ConvolutionProblem &problem, const Target &target);
+
+/// The Winograd tile that beats a direct sum, or 0. `filterIsKept`: the packed filter is
+/// made once for many calls, otherwise in every call.
+int64_t chooseWinograd(ConvolutionProblem problem, const Target &target, bool filterIsKept);
 
 ContractFootprint footprint(const ConvolutionProblem &problem,
                             const ConvolutionSchedule &schedule);

@@ -2,6 +2,7 @@
 // tiles. Costs are in cycles of one core, which starts about one multiply-add
 // of a vector a cycle.
 #include "codegen/cpu/ConvolutionTask.h"
+#include "codegen/cpu/ConvolutionWinograd.h"
 #include "codegen/cpu/Target.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -161,12 +162,14 @@ struct Model {
     return tiles * (multiply + fill + filter + finish);
   }
 
-  ConvolutionSchedule data() const {
+  /// Sets `cost` to the cycles of the usual batch.
+  ConvolutionSchedule data(double &cost) const {
     ConvolutionSchedule best;
     double bestCost = -1;
     for (auto along : {ConvolutionSchedule::Lanes::Pixels, ConvolutionSchedule::Lanes::Channels})
       considerTiles(along, best, bestCost);
     finishData(best);
+    cost = bestCost * problem.geometry.groups * batch;
     return best;
   }
 
@@ -400,9 +403,32 @@ struct Model {
 } // namespace
 
 ConvolutionSchedule scheduleConvolution(const ConvolutionProblem &problem, const Target &target) {
+  if (problem.winograd)
+    return scheduleWinograd(problem, target, problem.winograd);
   Model model(problem, target);
+  double cost;
   return problem.direction == ConvolutionDirection::WeightGradient ? model.filter()
-                                                                   : model.data();
+                                                                   : model.data(cost);
+}
+
+int64_t chooseWinograd(ConvolutionProblem problem, const Target &target, bool filterIsKept) {
+  if (!admitsWinograd(problem))
+    return 0;
+  double best;
+  Model(problem, target).data(best);
+  best = std::max(best, filterReadCycles(filterElements(problem), problem, target));
+  int64_t chosen = 0;
+  for (int64_t outputs : {2, 4}) {
+    double cost;
+    scheduleWinograd(problem, target, outputs, &cost);
+    if (!filterIsKept)
+      cost += winogradFilterCycles(problem, target, outputs);
+    if (cost < best) {
+      best = cost;
+      chosen = outputs;
+    }
+  }
+  return chosen;
 }
 
 } // namespace nnc::cpu

@@ -12,5 +12,6 @@ const ScheduleFamily &contractFamily(); ///< Products.cpp: matmul, conv and thei
 const ScheduleFamily &windowFamily();   ///< Window.cpp: pooling and its gradients
 const ScheduleFamily &sequenceFamily(); ///< Sequence.cpp: all steps of a recurrent layer, and their gradient
 const ScheduleFamily &scatterFamily();  ///< Scatter.cpp: sums of rows at positions held by a tensor
+const ScheduleFamily &packFamily();     ///< Pack.cpp: filters as products read them
 
 } // namespace nnc::cpu

@@ -4,7 +4,9 @@
 #include "codegen/cpu/Convolution.h"
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/Families.h"
+#include "codegen/cpu/Products.h"
 #include "codegen/cpu/ScheduleFamily.h"
+#include "dialects/nn/Conv/Winograd.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -118,24 +120,30 @@ void describeGeometry(KernelContext *c, ConvLike op, Value x, Value w, Value y, 
 
 ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
   ConvolutionProblem problem;
-  Value data, filter, outputGradient;
+  Value data, filter, packed, outputGradient;
   int64_t laneAxes = rankOf(anchor->getResult(0)) - 2;
   if (auto op = dyn_cast<ConvOp>(anchor)) {
     problem.direction = ConvolutionDirection::Forward;
     describeGeometry(c, op, op.getInput(), op.getWeight(), op.getResult(), problem);
     data = op.getInput();
     filter = op.getWeight();
+    packed = op.getPacked();
   } else if (auto op = dyn_cast<ConvInputGradOp>(anchor)) {
     problem.direction = ConvolutionDirection::InputGradient;
     describeGeometry(c, op, op.getResult(), op.getWeight(), op.getOutputGrad(), problem);
     data = op.getOutputGrad();
     filter = op.getWeight();
+    packed = op.getPacked();
   } else if (auto op = cast<ConvWeightGradOp>(anchor)) {
     problem.direction = ConvolutionDirection::WeightGradient;
     describeGeometry(c, op, op.getInput(), op.getResult(), op.getOutputGrad(), problem);
     data = op.getInput();
     outputGradient = op.getOutputGrad();
     laneAxes = rankOf(op.getResult());
+  }
+  if (packed) {
+    problem.winograd = Winograd::ofProducts(*constantSize(dimsOf(packed)[1])).outputs;
+    filter = packed;
   }
   if (!c)
     return problem;
@@ -144,6 +152,9 @@ ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
     problem.filter = [memref = c->bufferOf(filter)](OpBuilder &b, Location loc, VectorType type, Value index, Value active) {
       return loadVector(b, loc, type, memref, index, active);
     };
+  problem.prefetchFilter = [memref = filter ? c->bufferOf(filter) : Value()](OpBuilder &b, Location loc, Value index) {
+    memref::PrefetchOp::create(b, loc, memref, index, /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+  };
   if (outputGradient)
     problem.outputGradient = planeReader(c, outputGradient);
   Value result = anchor->getResult(0);
@@ -229,6 +240,10 @@ class ContractFamily : public ScheduleFamily {
 };
 
 } // namespace
+
+int64_t chooseWinograd(Operation *op, const Target &target, bool filterIsKept) {
+  return chooseWinograd(describeConvolution(nullptr, op), target, filterIsKept);
+}
 
 const ScheduleFamily &contractFamily() {
   static const ContractFamily family;

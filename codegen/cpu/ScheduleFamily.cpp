@@ -12,6 +12,7 @@ const ScheduleFamily &scheduleFamily(nn::Family family) {
   case nn::Family::row: return rowFamily();
   case nn::Family::sequence: return sequenceFamily();
   case nn::Family::scatter: return scatterFamily();
+  case nn::Family::pack: return packFamily();
   }
   llvm_unreachable("every family is listed");
 }

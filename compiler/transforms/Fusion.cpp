@@ -120,6 +120,8 @@ private:
       return Family::sequence;
     if (isa<ScatterAddOp>(op))
       return Family::scatter;
+    if (isa<WinogradFilterOp>(op))
+      return Family::pack;
     return isa<ReduceOp>(op) ? Family::row : Family::map;
   }
 
@@ -162,6 +164,7 @@ private:
     case Family::contract: return sameSizes(dims, group.shape) && !isSmallUpdate(map) && readsLikeTheAnchor(map, group);
     case Family::sequence:
     case Family::scatter:
+    case Family::pack:
     case Family::naive: return false;
     }
     llvm_unreachable("every family is listed");

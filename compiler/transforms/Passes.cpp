@@ -6,6 +6,7 @@
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/autodiff/Training.h"
 #include "compiler/transforms/FormKernels.h"
+#include "compiler/transforms/PackConvolutionFilters.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/StageContract.h"
 #include "mlir/Pass/Pass.h"
@@ -116,6 +117,17 @@ template <typename Derived> struct TargetPass : StagePass<Derived> {
   }
 };
 
+struct PackConvolutionFilters : TargetPass<PackConvolutionFilters> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PackConvolutionFilters)
+  StringRef getArgument() const final { return "nnc-pack-convolution-filters"; }
+  StringRef getDescription() const final { return "Choose Winograd's filtering and pack filters for it"; }
+  LogicalResult run(ModuleOp module, const cpu::Target &target) {
+    for (auto function : module.getOps<func::FuncOp>())
+      packConvolutionFilters(function, target);
+    return success();
+  }
+};
+
 struct Plan : TargetPass<Plan> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Plan)
   StringRef getArgument() const final { return "nnc-plan"; }
@@ -166,6 +178,7 @@ void registerPasses() {
   PassRegistration<Differentiate>();
   PassRegistration<AddTraining>();
   PassRegistration<FormKernels>();
+  PassRegistration<PackConvolutionFilters>();
   PassRegistration<Plan>();
   PassRegistration<EmitLoops>();
   PassRegistration<VerifyStage>();

@@ -27,7 +27,8 @@ def NN_RecurrenceKindAttr : EnumAttr<NN_Dialect, NN_RecurrenceKind, "recurrence_
 def NN_Family : NN_Enum<"Family", "schedule family", [
     I32EnumAttrCase<"naive", 0>, I32EnumAttrCase<"map", 1>, I32EnumAttrCase<"row", 2>,
     I32EnumAttrCase<"contract", 3>, I32EnumAttrCase<"window", 4>,
-    I32EnumAttrCase<"sequence", 5>, I32EnumAttrCase<"scatter", 6>]>;
+    I32EnumAttrCase<"sequence", 5>, I32EnumAttrCase<"scatter", 6>,
+    I32EnumAttrCase<"pack", 7>]>;
 def NN_FamilyAttr : EnumAttr<NN_Dialect, NN_Family, "family">;
 
 #endif // NNC_NN_ATTRIBUTES_TD

@@ -1,4 +1,5 @@
 #include "dialects/nn/Builder.h"
+#include "dialects/nn/Conv/Winograd.h"
 #include "dialects/nn/Expr/Functions.h"
 
 using namespace mlir;
@@ -194,17 +195,25 @@ Value Builder::matmul(Value x, Value y, bool transposeA, bool transposeB) {
 
 Value Builder::conv(Value x, Value w, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> stride,
                     ArrayRef<int64_t> padding, ArrayRef<int64_t> dilation, int64_t groups) {
-  return ConvOp::create(b, loc, type(dims, elementTypeOf(x)), x, w, stride, padding, dilation, groups);
+  return ConvOp::create(b, loc, type(dims, elementTypeOf(x)), x, w, Value(), stride, padding, dilation, groups);
 }
 
 Value Builder::convInputGrad(Value dy, Value w, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> stride,
                              ArrayRef<int64_t> padding, ArrayRef<int64_t> dilation, int64_t groups) {
-  return ConvInputGradOp::create(b, loc, type(dims, elementTypeOf(dy)), dy, w, stride, padding, dilation, groups);
+  return ConvInputGradOp::create(b, loc, type(dims, elementTypeOf(dy)), dy, w, Value(), stride, padding, dilation, groups);
 }
 
 Value Builder::convWeightGrad(Value x, Value dy, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> stride,
                               ArrayRef<int64_t> padding, ArrayRef<int64_t> dilation, int64_t groups) {
   return ConvWeightGradOp::create(b, loc, type(dims, elementTypeOf(x)), x, dy, stride, padding, dilation, groups);
+}
+
+Value Builder::winogradFilter(Value w, int64_t outputs, int64_t lanes, bool adjoint) {
+  Dims dims = dimsOf(w);
+  int64_t result = *constantSize(dims[adjoint ? 1 : 0]), reduced = *constantSize(dims[adjoint ? 0 : 1]);
+  int64_t points = Winograd::of(outputs).points;
+  auto type = RankedTensorType::get({(result + lanes - 1) / lanes, points * points, reduced, lanes}, elementTypeOf(w));
+  return WinogradFilterOp::create(b, loc, type, w, adjoint);
 }
 
 MaxPoolOp Builder::maxPool(Value x, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> kernel, ArrayRef<int64_t> stride,

@@ -126,6 +126,19 @@ def convolutions():
                        nn.Conv2d(8, 4, 1)), image(2, 3, 9, 7), further_batch=5)
 
 
+def winograd():
+    """3x3 convolutions large enough to be filtered in Winograd's domain, in both directions."""
+
+    def residual(m, x):
+        y = m.norm(m.first(x)).relu()
+        return (m.second(y) + y).relu()
+
+    case("winograd", "conv2d_uneven", nn.Conv2d(20, 33, 3, padding=(1, 0)), image(3, 20, 14, 11), further_batch=1)
+    case("winograd", "conv2d_wide_padding", nn.Conv2d(16, 24, 3, padding=2), image(1, 16, 9, 10))
+    case("winograd", "residual_block", Lambda(residual, first=nn.Conv2d(16, 16, 3, padding=1), norm=nn.BatchNorm2d(16),
+                                              second=nn.Conv2d(16, 16, 3, padding=1)), image(2, 16, 12, 12))
+
+
 def products():
     case("products", "linear", nn.Linear(7, 5), torch.randn(3, 7), further_batch=1)
     case("products", "linear_no_bias", nn.Linear(13, 9, bias=False), torch.randn(4, 13))
@@ -375,7 +388,7 @@ def random_network(seed):
 
 
 def all_cases():
-    for group in (activations, pointwise, convolutions, products, pools, shapes, reductions, losses, structure,
+    for group in (activations, pointwise, convolutions, winograd, products, pools, shapes, reductions, losses, structure,
                   mutations, dropouts, networks):
         torch.manual_seed(0)  # a group does not depend on those before it
         group()

@@ -1,6 +1,7 @@
 // Convolutions and their gradients against the definition, term by term:
 // strides, paddings, dilations, groups, one to three dimensions, sizes known or
 // not, and schedules that a shape alone would not choose.
+#include "dialects/nn/Conv/Winograd.h"
 #include "tests/unit/contract_harness.h"
 
 #include <gtest/gtest.h>
@@ -68,7 +69,32 @@ template <typename Term> void forEachTerm(const ConvolutionCase &c, Term term) {
           }
 }
 
-template <typename T> void expectConvolution(CompiledProduct &compiled, const ConvolutionCase &c) {
+/// The filter in Winograd's domain, [panel][product][reduced channel][lane].
+std::vector<float> winogradFilter(const ConvolutionCase &c, const float *w, int64_t lanes) {
+  const nn::Winograd &winograd = nn::Winograd::of(c.winograd);
+  bool adjoint = c.direction == Direction::InputGradient;
+  int64_t result = adjoint ? c.inChannels : c.outChannels;
+  int64_t reduced = adjoint ? c.outChannels : c.inChannels;
+  int64_t panels = (result + lanes - 1) / lanes, points = winograd.points;
+  std::vector<float> packed(points * points * panels * reduced * lanes);
+  for (int64_t i = 0; i < points; ++i)
+    for (int64_t j = 0; j < points; ++j)
+      for (int64_t m = 0; m < result; ++m)
+        for (int64_t r = 0; r < reduced; ++r) {
+          double sum = 0;
+          for (int64_t a = 0; a < 3; ++a)
+            for (int64_t b = 0; b < 3; ++b) {
+              int64_t at = adjoint ? (r * result + m) * 9 + 8 - (a * 3 + b)
+                                   : (m * reduced + r) * 9 + a * 3 + b;
+              sum += winograd.filter[i * 3 + a] * winograd.filter[j * 3 + b] * w[at];
+            }
+          packed[((m / lanes * points * points + i * points + j) * reduced + r) * lanes + m % lanes] = sum;
+        }
+  return packed;
+}
+
+template <typename T>
+void expectConvolution(CompiledProduct &compiled, const ConvolutionCase &c, int64_t lanes) {
   int64_t xSize = c.batch * c.inChannels * product(c.input);
   int64_t wSize = c.outChannels * c.inChannels / c.groups * product(c.kernel);
   int64_t ySize = c.batch * c.outChannels * product(c.output());
@@ -107,9 +133,16 @@ template <typename T> void expectConvolution(CompiledProduct &compiled, const Co
   sizes.insert(sizes.end(), c.input.begin(), c.input.end());
   for (int64_t size : c.output())
     sizes.push_back(size);
+  std::vector<float> packed;
+  if constexpr (std::is_same_v<T, float>)
+    if (c.winograd) {
+      packed = winogradFilter(c, second, lanes);
+      second = packed.data();
+    }
   compiled.run(first, second, result.data(), sizes);
   compiled.checkScratch();
-  double epsilon = std::is_same_v<T, float> ? 1e-6 : 2e-15;
+  // Winograd's transforms lose up to about a digit.
+  double epsilon = std::is_same_v<T, double> ? 2e-15 : c.winograd == 4 ? 1e-5 : 1e-6;
   for (int64_t i = 0; i < count; ++i)
     ASSERT_NEAR(result[i], expected[i], epsilon * (1 + terms[i])) << describe(c) << " at " << i;
   for (int64_t i = count; i < count + 64; ++i)
@@ -124,6 +157,7 @@ protected:
     ASSERT_TRUE(bool(native) && bool(target));
     if (target->vectorBytes > native->vectorBytes)
       GTEST_SKIP() << "this machine lacks the vectors of " << GetParam();
+    lanes = target->vectorBytes / sizeof(float);
     compiler = std::make_unique<ProductCompiler>(*target);
   }
   /// `splits`: partial sums of the weight gradient, 0 leaves them to the schedule.
@@ -132,6 +166,8 @@ protected:
     for (Direction direction :
          {Direction::Forward, Direction::InputGradient, Direction::WeightGradient}) {
       c.direction = direction;
+      if (c.winograd && direction == Direction::WeightGradient)
+        continue;
       auto compiled = compiler->compile(c, [&](cpu::ConvolutionSchedule &schedule) {
         if (adjust)
           adjust(schedule);
@@ -139,12 +175,13 @@ protected:
           schedule.splits = splits;
       });
       if (c.isDouble)
-        expectConvolution<double>(*compiled, c);
+        expectConvolution<double>(*compiled, c, lanes);
       else
-        expectConvolution<float>(*compiled, c);
+        expectConvolution<float>(*compiled, c, lanes);
     }
   }
   std::unique_ptr<ProductCompiler> compiler;
+  int64_t lanes = 0; // of f32
 };
 
 constexpr Direction any = Direction::Forward; // `check` goes through all three
@@ -242,6 +279,31 @@ TEST_P(ContractConvolution, SmallImagesOfManyChannels) {
   check({any, 5, 1, 32, 64, {2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
   check({any, 1, 1, 64, 32, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
   check({any, 5, 1, 32, 64, {4, 4}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true, false});
+}
+
+TEST_P(ContractConvolution, Winograd) {
+  std::mt19937 random(7);
+  auto pick = [&](int64_t low, int64_t high) {
+    return low + int64_t(random() % uint64_t(high - low + 1));
+  };
+  for (int64_t winograd : {2, 4})
+    for (int round = 0; round < 8; ++round) {
+      ConvolutionCase c{any,    pick(1, 4),       1,      pick(1, 40), pick(1, 70), {pick(3, 21), pick(3, 37)},
+                        {3, 3}, {1, 1}, {pick(0, 2), pick(0, 2)}, {1, 1},      true,        false};
+      c.winograd = winograd;
+      // Every other round a schedule of several tasks along every axis.
+      int64_t rows = pick(1, 3), columns = pick(1, 3), images = pick(1, 2), registers = pick(1, 9);
+      check(c, [&](cpu::ConvolutionSchedule &schedule) {
+        if (round % 2 == 0)
+          return;
+        schedule.tile[1] = rows;
+        schedule.tile[2] = columns;
+        schedule.images = images;
+        schedule.tileRows = registers;
+        schedule.tileVectors = 2;
+        schedule.blockChannels = 2 * lanes;
+      });
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, ContractConvolution, testing::Values("x86-64-v3", "x86-64-v4"),

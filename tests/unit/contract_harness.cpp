@@ -249,6 +249,7 @@ ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedu
   cpu::ConvolutionProblem problem;
   problem.direction = c.direction;
   problem.elementType = element;
+  problem.winograd = c.winograd;
   cpu::ConvolutionGeometry &geometry = problem.geometry;
   geometry.batch = extent(c.batch);
   geometry.groups = c.groups;
@@ -293,6 +294,9 @@ ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedu
                                               Value at, Value active) {
     LoopEmitter emit(b, loc);
     return emit.load(type, buffer, at, active);
+  };
+  problem.prefetchFilter = [buffer = entry.buffer(1)](OpBuilder &b, Location loc, Value at) {
+    memref::PrefetchOp::create(b, loc, buffer, ValueRange{at}, false, 3, true);
   };
   switch (c.direction) {
   case cpu::ConvolutionDirection::Forward:

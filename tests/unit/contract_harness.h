@@ -56,6 +56,7 @@ struct ConvolutionCase {
   std::vector<int64_t> input, kernel, stride, padding, dilation;
   bool isStatic = true;
   bool isDouble = false;
+  int64_t winograd = 0; ///< results of a tile along an axis, the filter being packed for them
 
   std::vector<int64_t> output() const;
 };

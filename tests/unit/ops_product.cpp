@@ -1,4 +1,5 @@
 // Products and convolutions.
+#include "dialects/nn/Conv/Winograd.h"
 #include "tests/unit/ops_case.h"
 
 using namespace mlir;
@@ -129,6 +130,30 @@ static Case convolution(Role role, std::string name, ConvolutionOptions o) {
   return {op, name, build, reference};
 }
 
+/// G g G^T of each filter, result channels padded to two vectors of 16.
+static Case winogradFilter(bool adjoint, int64_t outputs) {
+  const nn::Winograd &winograd = nn::Winograd::of(outputs);
+  constexpr int64_t lanes = 16, filters = 19, channels = 21;
+  auto build = [=](CaseBuilder &b) {
+    Value w = b.input({filters, channels, 3, 3});
+    b.output(b.winogradFilter(w, outputs, lanes, adjoint));
+  };
+  auto element = [=, &winograd](const Arrays &in, Index index) {
+    int64_t result = index[0] * lanes + index[3], i = index[1] / winograd.points, j = index[1] % winograd.points;
+    if (result >= (adjoint ? channels : filters))
+      return 0.0;
+    double sum = 0;
+    for (int64_t p = 0; p < 3; ++p)
+      for (int64_t q = 0; q < 3; ++q) {
+        double tap = adjoint ? in[0].at({index[2], result, 2 - p, 2 - q}) : in[0].at({result, index[2], p, q});
+        sum += winograd.filter[i * 3 + p] * winograd.filter[j * 3 + q] * tap;
+      }
+    return sum;
+  };
+  std::string name = "F(" + std::to_string(outputs) + ")" + (adjoint ? ", adjoint" : "");
+  return {"winograd_filter", name, build, each(element), /*checkGradient=*/false};
+}
+
 std::vector<Case> productCases() {
   using B = CaseBuilder;
   using Pair = std::pair<Value, Value>;
@@ -192,6 +217,9 @@ std::vector<Case> productCases() {
       {"3d", ConvolutionOptions({3, 4, 3}, {2, 2, 2}).with(2, 3)},
       {"kernel of the image's size", ConvolutionOptions({3, 3}, {3, 3}).with(2, 9)},
   };
+  for (bool adjoint : {false, true})
+    for (int64_t outputs : {2, 4})
+      cases.push_back(winogradFilter(adjoint, outputs));
   for (const Setting &setting : settings)
     for (Role role : {Role::Output, Role::Input, Role::Weight})
       cases.push_back(convolution(role, setting.name, setting.options));

@@ -1,5 +1,6 @@
 // Speed of products and convolutions on one core, beside the multiply-add peak
 // measured in the same run: `contract_bench [filter] [cpu]` prints one line a shape.
+// Winograd's lines count the operations of the direct sum.
 #include "tests/unit/contract_harness.h"
 
 #include <algorithm>
@@ -84,16 +85,26 @@ void benchConvolution(ProductCompiler &compiler, const Report &report, std::stri
                       ConvolutionCase c, const std::string &filter) {
   using Direction = cpu::ConvolutionDirection;
   int64_t x = c.batch * c.inChannels * elements(c.input);
-  int64_t w = c.outChannels * c.inChannels / c.groups * elements(c.kernel);
+  // Packed for Winograd a filter takes up to four times its memory, and whole vectors.
+  int64_t w = (c.outChannels + 16) * (c.inChannels + 16) * std::max<int64_t>(36, elements(c.kernel));
   int64_t y = c.batch * c.outChannels * elements(c.output());
   double flops = 2.0 * y * (c.inChannels / c.groups) * elements(c.kernel);
-  const std::pair<Direction, const char *> directions[] = {{Direction::Forward, " forward"},
-                                                           {Direction::InputGradient, " dx"},
-                                                           {Direction::WeightGradient, " dw"}};
-  for (auto [direction, suffix] : directions) {
-    if ((name + suffix).find(filter) == std::string::npos)
+  struct {
+    Direction direction;
+    int64_t winograd;
+    const char *suffix;
+  } const variants[] = {{Direction::Forward, 0, " forward"},
+                        {Direction::Forward, 2, " forward, Winograd F(2)"},
+                        {Direction::Forward, 4, " forward, Winograd F(4)"},
+                        {Direction::InputGradient, 0, " dx"},
+                        {Direction::InputGradient, 4, " dx, Winograd F(4)"},
+                        {Direction::WeightGradient, 0, " dw"}};
+  bool admitsWinograd = c.kernel == std::vector<int64_t>{3, 3} && c.stride == std::vector<int64_t>{1, 1};
+  for (auto [direction, winograd, suffix] : variants) {
+    if ((name + suffix).find(filter) == std::string::npos || (winograd && !admitsWinograd))
       continue;
     c.direction = direction;
+    c.winograd = winograd;
     auto compiled = compiler.compile(c);
     Arrays arrays(direction == Direction::InputGradient ? y : x,
                   direction == Direction::WeightGradient ? y : w,

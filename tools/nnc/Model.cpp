@@ -19,6 +19,8 @@ void ModelOptions::addTo(CLI::App &command) {
       ->capture_default_str();
   command.add_option("--max-batch", maxBatch, "Bound of a dimension that was exported without one")
       ->check(CLI::PositiveNumber);
+  command.add_flag("!--no-winograd", winograd,
+                   "Without Winograd's filtering of 3x3 convolutions, which is faster and rounds more coarsely");
 }
 
 void ModelOptions::addTrainingTo(CLI::App &command) {
@@ -43,6 +45,7 @@ Expected<CompileOptions> ModelOptions::compileOptions() const {
   result.optimization = optimization;
   result.cpu = cpu;
   result.maxBatch = maxBatch;
+  result.winograd = winograd;
   for (auto [text, parsed] : {std::pair(&loss, &result.loss), {&optimizer, &result.optimizer}}) {
     if (text->empty())
       continue;

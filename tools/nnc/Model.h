@@ -16,8 +16,9 @@ struct ModelOptions {
   int optimization = 2;
   std::string cpu = "native";
   int64_t maxBatch = 0;
+  bool winograd = true;
 
-  /// Adds MODEL, -O, --cpu, --max-batch.
+  /// Adds MODEL, -O, --cpu, --max-batch, --no-winograd.
   void addTo(CLI::App &command);
   /// Adds --loss and --optimizer.
   void addTrainingTo(CLI::App &command);

@@ -1,4 +1,5 @@
 #include "dialects/nn/Builder.h"
+#include "dialects/nn/Conv/Winograd.h"
 #include "dialects/nn/WindowPositions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
@@ -39,6 +40,20 @@ LogicalResult ConvInputGradOp::verify() {
 }
 LogicalResult ConvWeightGradOp::verify() {
   return verifyShapes(*this, getInput(), getResult(), getOutputGrad(), getStride(), getGroups());
+}
+
+LogicalResult WinogradFilterOp::verify() {
+  Dims w = dimsOf(getWeight()), packed = dimsOf(getResult());
+  bool isSquare = w.size() == 4 && constantSize(w[2]) == 3 && constantSize(w[3]) == 3;
+  if (!isSquare || packed.size() != 4)
+    return emitOpError("packs filters [K, C, 3, 3] to rank 4");
+  auto panels = constantSize(packed[0]), products = constantSize(packed[1]), lanes = constantSize(packed[3]);
+  auto result = constantSize(w[getAdjoint() ? 1 : 0]), reduced = constantSize(w[getAdjoint() ? 0 : 1]);
+  if (products != 16 && products != 36)
+    return emitOpError("knows tiles of 16 and 36 products");
+  if (!result || !reduced || !panels || !lanes || *panels * *lanes < *result || constantSize(packed[2]) != reduced)
+    return emitOpError("channels of the result do not fit the weight");
+  return success();
 }
 
 static SmallVector<Value> sizesFrom(ElementEmitter &e, Value tensor, int64_t first) {
@@ -98,6 +113,40 @@ Value ConvWeightGradOp::emitElement(ElementEmitter &e, unsigned, ValueRange inde
       return e.mul(e.element(getInput(), source), e.element(getOutputGrad(), at));
     }, e.constant(type, 0.0));
   });
+}
+
+// (G g G^T)[i, j], with row i of G chosen by comparison.
+Value WinogradFilterOp::emitElement(ElementEmitter &e, unsigned, ValueRange index) {
+  Type type = elementTypeOf(getResult());
+  Dims packed = dimsOf(getResult());
+  const Winograd &winograd = Winograd::ofProducts(*constantSize(packed[1]));
+  Value points = e.index(winograd.points);
+  Value row = arith::DivUIOp::create(e.b, e.loc, index[1], points);
+  Value column = arith::RemUIOp::create(e.b, e.loc, index[1], points);
+  auto factor = [&](Value point, int64_t tap) {
+    Value chosen = e.constant(type, winograd.filter[tap]);
+    for (int64_t p = 1; p < winograd.points; ++p) {
+      Value here = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, point, e.index(p));
+      chosen = arith::SelectOp::create(e.b, e.loc, here, e.constant(type, winograd.filter[p * 3 + tap]), chosen);
+    }
+    return chosen;
+  };
+  Value channel = e.add(e.mulAdd(index[0], *constantSize(packed[3]), 0), index[3]);
+  SmallVector<Value> at = {channel, index[2], {}, {}};
+  if (getAdjoint())
+    std::swap(at[0], at[1]);
+  Value exists = e.inRange(channel, 0, e.size(getWeight(), getAdjoint() ? 1 : 0));
+  return e.guarded(exists, [&] {
+    Value sum;
+    for (int64_t i = 0; i < 3; ++i)
+      for (int64_t j = 0; j < 3; ++j) {
+        at[2] = e.index(getAdjoint() ? 2 - i : i);
+        at[3] = e.index(getAdjoint() ? 2 - j : j);
+        Value term = e.mul(e.mul(factor(row, i), factor(column, j)), e.element(getWeight(), at));
+        sum = sum ? e.add(sum, term) : term;
+      }
+    return sum;
+  }, e.constant(type, 0.0));
 }
 
 } // namespace nnc::nn

@@ -1,0 +1,17 @@
+// Gives convolutions their filter as the kernel reads it, where that pays.
+#pragma once
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace nnc::cpu {
+struct Target;
+}
+
+namespace nnc {
+
+/// Packs the filters of 3x3 convolutions and input gradients for Winograd's
+/// filtering where the target's cost model says so. In `forward` what packs a
+/// parameter is outlined to @prepare; elsewhere it runs in every call.
+void packConvolutionFilters(mlir::func::FuncOp function, const cpu::Target &target);
+
+} // namespace nnc
