@@ -13,6 +13,11 @@ namespace nnc::cpu {
 
 namespace {
 
+/// All of k in one panel: C's tiles go straight from registers to `store`.
+bool isSinglePanel(const ContractProblem &problem, const ContractSchedule &schedule) {
+  return problem.k.isStatic() && schedule.splits == 1 && problem.k.fixed <= schedule.blockReduction;
+}
+
 /// Worker scratch in elements: panels of B, a sliver of A, the block of C.
 struct ScratchLayout {
   int64_t panels = 0, sliver = 0, sliverApart = 0, block = 0, pitch = 0, elementBytes = 0;
@@ -32,7 +37,8 @@ struct ScratchLayout {
         sliver *= llvm::divideCeil(schedule.blockRows, schedule.tileRows);
     }
     pitch = llvm::alignTo(columns, line) + line;
-    block = llvm::alignTo(schedule.blockRows * pitch, line);
+    bool singlePanel = schedule.kind == ContractSchedule::Kind::Outer && isSinglePanel(problem, schedule);
+    block = llvm::alignTo((singlePanel ? schedule.tileRows : schedule.blockRows) * pitch, line);
   }
   int64_t bytes() const { return (panels + sliver + block) * elementBytes; }
 };
@@ -108,11 +114,7 @@ struct TaskEmitter {
                            element);
   }
 
-  /// All of k in one panel: C's tiles go straight from registers to `store`.
-  bool singlePanel() const {
-    return problem.k.isStatic() && schedule.splits == 1 &&
-           problem.k.fixed <= schedule.blockReduction;
-  }
+  bool singlePanel() const { return isSinglePanel(problem, schedule); }
 
   /// Size modulo tile of the last block, where known.
   static std::optional<int64_t> remainderOf(const Extent &size, int64_t unit, int64_t tile) {

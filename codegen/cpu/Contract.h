@@ -47,6 +47,10 @@ struct ProductOperand {
                             mlir::Value batch, mlir::Value outer, mlir::Value k,
                             mlir::Value activeLanes)>
       vector;
+  /// Asks for the cache line of an element, which need not exist.
+  std::function<void(mlir::OpBuilder &, mlir::Location, mlir::Value batch, mlir::Value outer,
+                     mlir::Value k)>
+      prefetch;
 };
 
 struct ContractProblem {

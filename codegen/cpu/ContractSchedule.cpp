@@ -70,6 +70,49 @@ void chooseDotTile(const Sizes &sizes, ContractSchedule &schedule) {
   schedule.tileVectors = std::min<int64_t>(schedule.tileRows == 1 ? 8 : 6, sizes.n);
 }
 
+/// Cycles an element of copying into packed memory; squares are transposed on the way.
+double packingCost(Contiguous from, Contiguous to) {
+  if (from == Contiguous::None)
+    return 1.5;
+  return from == to ? 0.15 : 0.45;
+}
+
+/// Rows and columns of a task's block of C. Every block of columns packs A again, every
+/// block of rows B; blocks are as large as the second-level cache, and a number of tasks
+/// that keeps several cores busy, allow.
+void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Target &target,
+                  ContractSchedule &schedule) {
+  int64_t unit = std::lcm(schedule.tileColumns(), sizes.lanes);
+  int64_t allRows = llvm::alignTo(sizes.m, schedule.tileRows), allColumns = llvm::alignTo(sizes.n, unit);
+  double total = double(sizes.batch) * sizes.m * sizes.n * sizes.k / sizes.lanes;
+  double limit = std::clamp<double>(total / 16, taskVectorSteps, 8 * taskVectorSteps);
+  bool isDot = schedule.kind == ContractSchedule::Kind::Dot;
+  double packA = isDot ? 0 : packingCost(problem.a.contiguous, problem.a.contiguous);
+  double packB = schedule.packB ? packingCost(problem.b.contiguous, Contiguous::Outer) : 0;
+  int64_t panelSteps = schedule.blockReduction;
+  bool isSinglePanel = sizes.k <= panelSteps;
+  double best = -1;
+  for (int64_t rows = schedule.tileRows; rows <= std::min<int64_t>(allRows, 512); rows += schedule.tileRows)
+    for (int64_t columns = unit; columns <= std::min<int64_t>(allColumns, 2048); columns += unit) {
+      bool isSmallest = rows == schedule.tileRows && columns == unit;
+      int64_t kept = (schedule.packB ? columns * panelSteps : 0) +
+                     (isSinglePanel ? schedule.tileRows : rows) * columns;
+      double steps = double(rows) * columns * sizes.k / sizes.lanes;
+      double streamed = rows <= 8 ? double(columns) * sizes.k * sizes.elementBytes : 0;
+      if (!isSmallest && (kept * sizes.elementBytes > target.l2 * 5 / 8 || steps > limit ||
+                          streamed > taskStreamBytes))
+        break;
+      double cost = packA * sizes.m * sizes.k * llvm::divideCeil(sizes.n, columns) +
+                    packB * sizes.n * sizes.k * llvm::divideCeil(sizes.m, rows);
+      // Between equals, the larger: fewer tasks.
+      if (best < 0 || cost <= best) {
+        best = cost;
+        schedule.blockRows = rows;
+        schedule.blockColumns = columns;
+      }
+    }
+}
+
 } // namespace
 
 ContractSchedule scheduleContract(const ContractProblem &problem, const Target &target) {
@@ -108,25 +151,7 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
   int64_t panelSteps = problem.k.isStatic() ? llvm::divideCeil(sizes.k, panels) : longest;
   schedule.blockReduction = llvm::alignTo(panelSteps, sizes.lanes);
 
-  // As many rows as pay for the packing of B, then columns until the task is large enough.
-  int64_t rowsLimit =
-      llvm::alignTo(std::max<int64_t>(144 - schedule.tileRows, 1), schedule.tileRows);
-  schedule.blockRows = problem.m.isStatic() && sizes.m <= 192
-                           ? llvm::alignTo(sizes.m, schedule.tileRows)
-                           : rowsLimit;
-  int64_t unit = std::lcm(schedule.tileColumns(), sizes.lanes);
-  int64_t rows = std::min(schedule.blockRows, sizes.m);
-  int64_t steps = std::max<int64_t>(rows * sizes.k, 1);
-  int64_t columns = std::max<int64_t>(taskVectorSteps / steps, 1) * sizes.lanes;
-  if (rows <= 8)
-    columns = std::min(columns, taskStreamBytes / (sizes.k * sizes.elementBytes));
-  int64_t most = llvm::alignTo(std::max<int64_t>(256 / unit, 1) * unit, unit);
-  if (rows <= 8)
-    most *= 4;
-  columns = std::max<int64_t>(columns / unit, 1) * unit;
-  schedule.blockColumns = std::min<int64_t>({columns, most, (int64_t)llvm::alignTo(sizes.n, unit)});
-  if (schedule.packB && unit * 2 <= most && sizes.n >= 2 * unit)
-    schedule.blockColumns = std::max(schedule.blockColumns, 2 * unit);
+  chooseBlocks(problem, sizes, target, schedule);
 
   int64_t blocks = llvm::divideCeil(sizes.m, schedule.blockRows) *
                    llvm::divideCeil(sizes.n, schedule.blockColumns);

@@ -87,6 +87,9 @@ struct PanelPacker {
   int64_t width, panelSteps;
   Value batch, n, columns, k, steps, panels;
 
+  // Lines of cache far apart follow each other, which hardware does not foresee.
+  static constexpr int64_t rowsAhead = 8, squaresAhead = 2;
+
   int64_t lanes() const { return type.getNumElements(); }
 
   /// Where (step, column) lies, for a column that is a multiple of the lanes.
@@ -105,6 +108,9 @@ struct PanelPacker {
     // Neighbouring cache lines of a row together.
     Value full = emit.sub(columns, emit.rem(columns, width));
     emit.loop(emit.index(0), steps, 1, [&](Value step) {
+      emit.vectors(columns, lanes(), [&](Value column, Value) {
+        operand.prefetch(emit.builder, emit.loc, batch, emit.add(n, column), emit.add(emit.add(k, step), rowsAhead));
+      });
       emit.loop(emit.index(0), full, width, [&](Value panel) {
         Value start = emit.mul(panel, panelSteps);
         for (int64_t column = 0; column < width; column += lanes())
@@ -131,6 +137,8 @@ struct PanelPacker {
             active = arith::SelectOp::create(emit.builder, emit.loc, exists, length, emit.index(0));
             at = emit.min(at, emit.sub(columns, emit.index(1)));
           }
+          operand.prefetch(emit.builder, emit.loc, batch, emit.add(n, at),
+                           emit.add(emit.add(k, step), squaresAhead * lanes()));
           lines.push_back(operand.vector(emit.builder, emit.loc, type, batch, emit.add(n, at),
                                          emit.add(k, step), active));
         }

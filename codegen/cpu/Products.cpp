@@ -33,6 +33,10 @@ Extent extentOf(KernelContext *c, AffineExpr dim) {
   return c ? Extent::of(c->size(dim)) : Extent::of(Value());
 }
 
+void prefetch(OpBuilder &b, Location loc, Value memref, Value index) {
+  memref::PrefetchOp::create(b, loc, memref, index, /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+}
+
 //===-- matmul -------------------------------------------------------------------------===//
 
 // Element (batch, outer, k) lies at ((batch * rows + r) * columns + column).
@@ -54,6 +58,9 @@ ProductOperand operandOf(KernelContext *c, Value tensor, bool outerIsRow) {
   };
   operand.vector = [=](OpBuilder &b, Location loc, VectorType type, Value batch, Value outer, Value k, Value active) {
     return loadVector(b, loc, type, memref, position(b, loc, batch, outer, k), active);
+  };
+  operand.prefetch = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value k) {
+    prefetch(b, loc, memref, position(b, loc, batch, outer, k));
   };
   return operand;
 }
@@ -153,7 +160,7 @@ ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
       return loadVector(b, loc, type, memref, index, active);
     };
   problem.prefetchFilter = [memref = filter ? c->bufferOf(filter) : Value()](OpBuilder &b, Location loc, Value index) {
-    memref::PrefetchOp::create(b, loc, memref, index, /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+    prefetch(b, loc, memref, index);
   };
   if (outputGradient)
     problem.outputGradient = planeReader(c, outputGradient);

@@ -43,6 +43,11 @@ void checkGuard(std::vector<char> &bytes, int64_t size, int64_t guard, const cha
     }
 }
 
+void prefetch(OpBuilder &b, Location loc, Value buffer, Value at) {
+  memref::PrefetchOp::create(b, loc, buffer, ValueRange{at}, /*isWrite=*/false, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}
+
 /// A module with one function over the buffers and sizes.
 struct EntryFunction {
   OwningOpRef<ModuleOp> module;
@@ -180,6 +185,10 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
       LoopEmitter emit(b, loc);
       return emit.loadScalar(buffer, position(emit, batch, outer, step));
     };
+    operand.prefetch = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value step) {
+      LoopEmitter emit(b, loc);
+      prefetch(b, loc, buffer, position(emit, batch, outer, step));
+    };
     if (contiguous != Contiguous::None)
       operand.vector = [=](OpBuilder &b, Location loc, VectorType type, Value batch, Value outer,
                            Value step, Value active) {
@@ -296,7 +305,7 @@ ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedu
     return emit.load(type, buffer, at, active);
   };
   problem.prefetchFilter = [buffer = entry.buffer(1)](OpBuilder &b, Location loc, Value at) {
-    memref::PrefetchOp::create(b, loc, buffer, ValueRange{at}, false, 3, true);
+    prefetch(b, loc, buffer, at);
   };
   switch (c.direction) {
   case cpu::ConvolutionDirection::Forward:

@@ -63,8 +63,9 @@ struct Report {
 };
 
 void benchProduct(ProductCompiler &compiler, const Report &report, const char *name,
-                  const ProductCase &c) {
+                  ProductCase c) {
   auto compiled = compiler.compile(c);
+  c.panelWidth = compiled->panelWidth;
   Arrays arrays(c.positionA(c.batch - 1, c.m - 1, c.k - 1) + 1,
                 c.positionB(c.batch - 1, c.k - 1, c.n - 1) + 1, c.batch * c.m * c.n);
   double time = bestSeconds([&] {
@@ -160,6 +161,9 @@ int main(int argc, char **argv) {
       {"attention 64 x 64x64x32, keys", {64, 64, 64, 32, R, R, true, false}},
       {"attention 64 x 64x32x64, values", {64, 64, 32, 64, R, O, true, false}},
       {"square 1024", {1, 1024, 1024, 1024, R, O, true, false}},
+      {"packed 112x1024x512", {1, 112, 1024, 512, R, O, true, false, true}},
+      {"packed 560x1024x1024", {1, 560, 1024, 1024, R, O, true, false, true}},
+      {"packed 28x512x512", {1, 28, 512, 512, R, O, true, false, true}},
       {"square 1024, dynamic", {1, 1024, 1024, 1024, R, O, false, false}},
   };
   for (const auto &[name, product] : products)
