@@ -101,9 +101,8 @@ static LogicalResult lowerToCore(Compilation &c) {
     return failure();
   if (c.options.optimization == 0)
     return success();
-  if (c.options.winograd)
-    for (auto function : c.module->getOps<func::FuncOp>())
-      packConvolutionFilters(function, c.target);
+  for (auto function : c.module->getOps<func::FuncOp>())
+    packConvolutionFilters(function, c.target, c.options.winograd);
   outlinePrepare(*c.module, c.module->lookupSymbol<func::FuncOp>("forward"));
   return success();
 }

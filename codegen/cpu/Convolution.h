@@ -30,7 +30,10 @@ struct ConvolutionProblem {
   ConvolutionDirection direction = ConvolutionDirection::Forward;
   mlir::Type elementType; // f32 or f64
   ConvolutionGeometry geometry;
-  /// The filter is packed for Winograd tiles of so many results along an axis; 0: it is plain.
+  /// The filter was packed ahead: for a direct sum [group][vector of result channels]
+  /// [reduced channel][tap][lane], which is read with lanes along channels; or for Winograd
+  /// tiles of `winograd` results along an axis (0: a direct sum).
+  bool packed = false;
   int64_t winograd = 0;
 
   /// Reads consecutive elements of x, dy or y-shaped data: of `image`,
@@ -83,9 +86,14 @@ struct ConvolutionSchedule {
 
 ConvolutionSchedule scheduleConvolution(const ConvolutionProblem &problem, const Target &target);
 
-/// The Winograd tile that beats a direct sum, or 0. `filterIsKept`: the packed filter is
-/// made once for many calls, otherwise in every call.
-int64_t chooseWinograd(ConvolutionProblem problem, const Target &target, bool filterIsKept);
+/// How a filter is best packed.
+struct FilterPacking {
+  bool packed = false;
+  int64_t winograd = 0;
+};
+/// `isKept`: the packed filter is made once for many calls, otherwise in every call.
+FilterPacking chooseFilterPacking(ConvolutionProblem problem, const Target &target,
+                                  bool admitWinograd, bool isKept);
 
 ContractFootprint footprint(const ConvolutionProblem &problem,
                             const ConvolutionSchedule &schedule);

@@ -23,6 +23,7 @@ struct ChannelLanesTask : DataTask {
   DataLanesScratch sizes;
   int64_t width, pixels;
   Value filter, sums, planar;
+  Value firstOfBlock; // channel reduced over
 
   ChannelLanesTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                    const ConvolutionSchedule &schedule)
@@ -32,7 +33,8 @@ struct ChannelLanesTask : DataTask {
   void run(Value task, Value workerScratch) {
     ScratchCutter cutter{emit, workerScratch, problem.elementType};
     slab = cutter.take(sizes.slab);
-    filter = cutter.take(sizes.filter);
+    if (!problem.packed)
+      filter = cutter.take(sizes.filter);
     sums = cutter.take(sizes.sums);
     planar = cutter.take(sizes.planar);
     row = cutter.take(sizes.row);
@@ -42,7 +44,9 @@ struct ChannelLanesTask : DataTask {
     emit.loop(emit.index(0), emit.index(channels.reduced), schedule.blockReduction,
               [&](Value firstReduced) {
                 Value count = reducedCount(firstReduced);
-                packFilter(firstReduced, count);
+                firstOfBlock = firstReduced;
+                if (!problem.packed)
+                  packFilter(firstReduced, count);
                 forEachImage([&] {
                   fillPlanes(firstReduced, count);
                   reduceImage(count);
@@ -66,6 +70,26 @@ struct ChannelLanesTask : DataTask {
     Value images = emit.sub(lastImage, firstImage);
     emit.loop(emit.index(0), emit.mul(images, phases * pixels * sizes.channelPitch),
               schedule.lanes, [&](Value at) { emit.store(emit.zero(type), sums, at); });
+  }
+
+  /// How the filter at hand lies: (c, tap) of vector j at start + (c * taps + tap) *
+  /// step + j * apart.
+  struct FilterPlace {
+    Value start;
+    int64_t step, apart;
+  };
+  FilterPlace filterPlace(Value vector) {
+    if (!problem.packed)
+      return {panelPlace(vector), width, schedule.lanes};
+    int64_t panels = llvm::divideCeil(channels.result, schedule.lanes);
+    Value panel = emit.add(emit.add(emit.mul(group, panels), emit.div(firstChannel, schedule.lanes)), vector);
+    Value first = emit.add(emit.mul(panel, channels.reduced), firstOfBlock);
+    return {emit.mul(first, taps * schedule.lanes), schedule.lanes,
+            channels.reduced * taps * schedule.lanes};
+  }
+  Value loadFilter(Value at) {
+    return problem.packed ? problem.filter(emit.builder, emit.loc, type, at, Value())
+                          : emit.load(type, filter, at);
   }
 
   /// The panel place of (c, tap) = 0 of a vector of result channels.
@@ -175,21 +199,25 @@ struct ChannelLanesTask : DataTask {
       for (int64_t i = 0; i < tile.rows; ++i)
         for (int64_t j = 0; j < vectors; ++j)
           totals[i * vectors + j] = emit.load(type, sums, sumPlace(i, j));
-    Value panel = panelPlace(vector);
+    FilterPlace place = filterPlace(vector);
     // One tap a round: neighbouring taps of neighbouring pixels read the same
     // element, and LLVM would keep too many of them in registers.
     auto loops = plane.tapLoops(phase, 1);
     totals = emit.loop(emit.index(0), count, 1, totals, [&](Value channel, ValueRange carried) {
       Values current(carried);
-      Value place = emit.add(emit.mul(channel, plane.elements()), pixel);
-      Value with = emit.add(panel, emit.mul(channel, taps * width));
+      Value source = emit.add(emit.mul(channel, plane.elements()), pixel);
+      Value with = emit.add(place.start, emit.mul(channel, taps * place.step));
       for (const TapLoop &loop : loops)
         current = emit.loop(
             emit.index(0), emit.index(loop.count), 1, current,
             [&](Value round, ValueRange carried) {
               Values inner(carried);
-              Value from = emit.add(place, emit.mul(round, loop.placeStep));
-              Value filterAt = emit.add(with, emit.mul(round, loop.filterStep * width));
+              Value from = emit.add(source, emit.mul(round, loop.placeStep));
+              Value filterAt = emit.add(with, emit.mul(round, loop.filterStep * place.step));
+              if (problem.packed)
+                for (int64_t j = 0; j < vectors; ++j)
+                  problem.prefetchFilter(emit.builder, emit.loc,
+                                         emit.add(filterAt, j * place.apart + prefetchDistance * place.step));
               for (const PlaneTap &tap : loop.taps)
                 inner = emitOuterStep(
                     emit, tile, inner,
@@ -199,9 +227,7 @@ struct ChannelLanesTask : DataTask {
                                                    i % across));
                     },
                     [&](int64_t j) {
-                      return emit.load(type, filter,
-                                       emit.add(filterAt, tap.filter * width +
-                                                              j * schedule.lanes));
+                      return loadFilter(emit.add(filterAt, tap.filter * place.step + j * place.apart));
                     });
               return inner;
             });
@@ -259,7 +285,7 @@ DataLanesScratch::DataLanesScratch(const ConvolutionProblem &problem,
   bool oneBlock = schedule.blockReduction >= GroupChannels(problem).reduced;
   slab = plane.slabElements(schedule.blockReduction);
   panelSteps = llvm::alignTo(schedule.blockReduction * plane.taps(), plane.lanes);
-  filter = llvm::alignTo(panels * panelSteps * width, 64);
+  filter = problem.packed ? 0 : llvm::alignTo(panels * panelSteps * width, 64);
   channelPitch = panels * width + 16;
   int64_t images = oneBlock ? 1 : schedule.images;
   sums = llvm::alignTo((images * plane.resultPhases() * tilePixels(plane) + plane.lanes) *

@@ -121,7 +121,8 @@ struct Model {
   /// transposing the filter.
   double imagesAlongChannels(const ConvolutionSchedule &schedule, double cyclesPerImage) const {
     double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
-    return std::clamp(std::max(taskCycles / cyclesPerImage, 128 / pixels), 1.0,
+    double repaid = problem.packed ? 0 : 128 / pixels;
+    return std::clamp(std::max(taskCycles / cyclesPerImage, repaid), 1.0,
                       std::min<double>(batch, 64));
   }
 
@@ -157,7 +158,7 @@ struct Model {
                            ? double(channels.reduced) * llvm::divideCeil(taps, lanes)
                            : double(llvm::divideCeil(channels.reduced * taps, lanes));
       double images = imagesAlongChannels(schedule, multiply);
-      filter = channelVectors * squares * (inputGradient && taps == 1 ? 2 : square) / images;
+      filter = problem.packed ? 0 : channelVectors * squares * (inputGradient && taps == 1 ? 2 : square) / images;
     }
     return tiles * (multiply + fill + filter + finish);
   }
@@ -166,8 +167,9 @@ struct Model {
   ConvolutionSchedule data(double &cost) const {
     ConvolutionSchedule best;
     double bestCost = -1;
-    for (auto along : {ConvolutionSchedule::Lanes::Pixels, ConvolutionSchedule::Lanes::Channels})
-      considerTiles(along, best, bestCost);
+    if (!problem.packed)
+      considerTiles(ConvolutionSchedule::Lanes::Pixels, best, bestCost);
+    considerTiles(ConvolutionSchedule::Lanes::Channels, best, bestCost);
     finishData(best);
     cost = bestCost * problem.geometry.groups * batch;
     return best;
@@ -231,7 +233,7 @@ struct Model {
       blocks = std::max<int64_t>(
           1, channels.result * perResult * schedule.images / (2.5 * taskCycles));
     }
-    if (!alongPixels)
+    if (!alongPixels && !problem.packed)
       // Panels of the filter stay in half of the second-level cache.
       blocks = std::max<int64_t>(
           blocks, llvm::divideCeil(channels.result * schedule.blockReduction * plane.taps() *
@@ -411,21 +413,35 @@ ConvolutionSchedule scheduleConvolution(const ConvolutionProblem &problem, const
                                                                    : model.data(cost);
 }
 
-int64_t chooseWinograd(ConvolutionProblem problem, const Target &target, bool filterIsKept) {
-  if (!admitsWinograd(problem))
-    return 0;
+FilterPacking chooseFilterPacking(ConvolutionProblem problem, const Target &target,
+                                  bool admitWinograd, bool isKept) {
+  FilterPacking chosen;
   double best;
   Model(problem, target).data(best);
-  best = std::max(best, filterReadCycles(filterElements(problem), problem, target));
-  int64_t chosen = 0;
+  double reading = filterReadCycles(filterElements(problem), problem, target);
+  best = std::max(best, reading);
+  if (isKept) {
+    problem.packed = true;
+    double cost;
+    Model(problem, target).data(cost);
+    cost = std::max(cost, reading);
+    // Twice the memory should be worth something.
+    if (cost < 0.97 * best) {
+      best = cost;
+      chosen.packed = true;
+    }
+    problem.packed = false;
+  }
+  if (!admitWinograd || !admitsWinograd(problem))
+    return chosen;
   for (int64_t outputs : {2, 4}) {
     double cost;
     scheduleWinograd(problem, target, outputs, &cost);
-    if (!filterIsKept)
+    if (!isKept)
       cost += winogradFilterCycles(problem, target, outputs);
     if (cost < best) {
       best = cost;
-      chosen = outputs;
+      chosen = {true, outputs};
     }
   }
   return chosen;

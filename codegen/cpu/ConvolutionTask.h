@@ -56,6 +56,10 @@ struct FilterLanesScratch {
                      const Plane &plane);
 };
 
+/// Vectors of a packed filter that are asked for ahead. It is read once a task, from
+/// memory in a large network: hardware alone fetches it at two thirds of this speed.
+constexpr int64_t prefetchDistance = 64;
+
 /// Elements of the plain filter.
 int64_t filterElements(const ConvolutionProblem &problem);
 

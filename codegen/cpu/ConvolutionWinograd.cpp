@@ -16,10 +16,6 @@ namespace nnc::cpu {
 
 namespace {
 
-// Vectors of the packed filter that are asked for ahead. It is read once a task, from
-// memory in a large network: hardware alone fetches it at two thirds of this speed.
-constexpr int64_t prefetchDistance = 64;
-
 struct WinogradTask {
   LoopEmitter &emit;
   const ConvolutionProblem &problem;

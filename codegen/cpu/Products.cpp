@@ -6,7 +6,6 @@
 #include "codegen/cpu/Families.h"
 #include "codegen/cpu/Products.h"
 #include "codegen/cpu/ScheduleFamily.h"
-#include "dialects/nn/Conv/Winograd.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -149,7 +148,8 @@ ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
     laneAxes = rankOf(op.getResult());
   }
   if (packed) {
-    problem.winograd = Winograd::ofProducts(*constantSize(dimsOf(packed)[1])).outputs;
+    problem.packed = true;
+    problem.winograd = anchor->getAttrOfType<IntegerAttr>("winograd").getInt();
     filter = packed;
   }
   if (!c)
@@ -248,8 +248,8 @@ class ContractFamily : public ScheduleFamily {
 
 } // namespace
 
-int64_t chooseWinograd(Operation *op, const Target &target, bool filterIsKept) {
-  return chooseWinograd(describeConvolution(nullptr, op), target, filterIsKept);
+FilterPacking chooseFilterPacking(Operation *op, const Target &target, bool admitWinograd, bool isKept) {
+  return chooseFilterPacking(describeConvolution(nullptr, op), target, admitWinograd, isKept);
 }
 
 const ScheduleFamily &contractFamily() {

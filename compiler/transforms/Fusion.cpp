@@ -120,7 +120,7 @@ private:
       return Family::sequence;
     if (isa<ScatterAddOp>(op))
       return Family::scatter;
-    if (isa<WinogradFilterOp>(op))
+    if (isa<WinogradFilterOp, PackFilterOp>(op))
       return Family::pack;
     return isa<ReduceOp>(op) ? Family::row : Family::map;
   }

@@ -9,9 +9,9 @@ struct Target;
 
 namespace nnc {
 
-/// Packs the filters of 3x3 convolutions and input gradients for Winograd's
-/// filtering where the target's cost model says so. In `forward` what packs a
+/// Packs the filters of convolutions and input gradients, 3x3 ones also for Winograd's
+/// filtering, where the target's cost model says so. In `forward` what packs a
 /// parameter is outlined to @prepare; elsewhere it runs in every call.
-void packConvolutionFilters(mlir::func::FuncOp function, const cpu::Target &target);
+void packConvolutionFilters(mlir::func::FuncOp function, const cpu::Target &target, bool admitWinograd);
 
 } // namespace nnc

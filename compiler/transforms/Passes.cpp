@@ -120,10 +120,10 @@ template <typename Derived> struct TargetPass : StagePass<Derived> {
 struct PackConvolutionFilters : TargetPass<PackConvolutionFilters> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PackConvolutionFilters)
   StringRef getArgument() const final { return "nnc-pack-convolution-filters"; }
-  StringRef getDescription() const final { return "Choose Winograd's filtering and pack filters for it"; }
+  StringRef getDescription() const final { return "Pack filters, and choose Winograd's filtering, where it pays"; }
   LogicalResult run(ModuleOp module, const cpu::Target &target) {
     for (auto function : module.getOps<func::FuncOp>())
-      packConvolutionFilters(function, target);
+      packConvolutionFilters(function, target, /*admitWinograd=*/true);
     return success();
   }
 };

@@ -208,6 +208,15 @@ Value Builder::convWeightGrad(Value x, Value dy, ArrayRef<AffineExpr> dims, Arra
   return ConvWeightGradOp::create(b, loc, type(dims, elementTypeOf(x)), x, dy, stride, padding, dilation, groups);
 }
 
+Value Builder::packFilter(Value w, int64_t groups, int64_t lanes, bool adjoint) {
+  Dims dims = dimsOf(w);
+  int64_t filters = *constantSize(dims[0]) / groups, channels = *constantSize(dims[1]);
+  int64_t result = adjoint ? channels : filters, reduced = adjoint ? filters : channels;
+  int64_t taps = *constantSize(product(b.getContext(), ArrayRef(dims).drop_front(2)));
+  auto type = RankedTensorType::get({groups * ((result + lanes - 1) / lanes), reduced, taps, lanes}, elementTypeOf(w));
+  return PackFilterOp::create(b, loc, type, w, groups, adjoint);
+}
+
 Value Builder::winogradFilter(Value w, int64_t outputs, int64_t lanes, bool adjoint) {
   Dims dims = dimsOf(w);
   int64_t result = *constantSize(dims[adjoint ? 1 : 0]), reduced = *constantSize(dims[adjoint ? 0 : 1]);

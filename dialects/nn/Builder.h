@@ -75,7 +75,9 @@ public:
   mlir::Value convWeightGrad(mlir::Value x, mlir::Value dy, llvm::ArrayRef<mlir::AffineExpr> dims,
                              llvm::ArrayRef<int64_t> stride, llvm::ArrayRef<int64_t> padding,
                              llvm::ArrayRef<int64_t> dilation, int64_t groups);
-  /// The 3x3 filters `w` for Winograd tiles of `outputs` results along an axis, `lanes` result channels side by side.
+  /// Filters laid out for a direct convolution, `lanes` result channels side by side.
+  mlir::Value packFilter(mlir::Value w, int64_t groups, int64_t lanes, bool adjoint);
+  /// The 3x3 filters `w` for Winograd tiles of `outputs` results along an axis, likewise.
   mlir::Value winogradFilter(mlir::Value w, int64_t outputs, int64_t lanes, bool adjoint);
   MaxPoolOp maxPool(mlir::Value x, llvm::ArrayRef<mlir::AffineExpr> dims, llvm::ArrayRef<int64_t> kernel,
                     llvm::ArrayRef<int64_t> stride, llvm::ArrayRef<int64_t> padding,

@@ -69,6 +69,25 @@ template <typename Term> void forEachTerm(const ConvolutionCase &c, Term term) {
           }
 }
 
+/// The filter as a direct sum reads it, [group][panel][reduced channel][tap][lane].
+template <typename T>
+std::vector<T> packedFilter(const ConvolutionCase &c, const T *w, int64_t lanes) {
+  bool adjoint = c.direction == Direction::InputGradient;
+  int64_t filters = c.outChannels / c.groups, channels = c.inChannels / c.groups;
+  int64_t result = adjoint ? channels : filters, reduced = adjoint ? filters : channels;
+  int64_t panels = (result + lanes - 1) / lanes, taps = product(c.kernel);
+  std::vector<T> packed(c.groups * panels * reduced * taps * lanes + 64);
+  for (int64_t g = 0; g < c.groups; ++g)
+    for (int64_t m = 0; m < result; ++m)
+      for (int64_t r = 0; r < reduced; ++r)
+        for (int64_t tap = 0; tap < taps; ++tap) {
+          int64_t filter = g * filters + (adjoint ? r : m), channel = adjoint ? m : r;
+          packed[(((g * panels + m / lanes) * reduced + r) * taps + tap) * lanes + m % lanes] =
+              w[(filter * channels + channel) * taps + tap];
+        }
+  return packed;
+}
+
 /// The filter in Winograd's domain, [panel][product][reduced channel][lane].
 std::vector<float> winogradFilter(const ConvolutionCase &c, const float *w, int64_t lanes) {
   const nn::Winograd &winograd = nn::Winograd::of(c.winograd);
@@ -133,12 +152,14 @@ void expectConvolution(CompiledProduct &compiled, const ConvolutionCase &c, int6
   sizes.insert(sizes.end(), c.input.begin(), c.input.end());
   for (int64_t size : c.output())
     sizes.push_back(size);
-  std::vector<float> packed;
-  if constexpr (std::is_same_v<T, float>)
-    if (c.winograd) {
-      packed = winogradFilter(c, second, lanes);
-      second = packed.data();
-    }
+  std::vector<T> packed;
+  if (c.packed) {
+    if constexpr (std::is_same_v<T, float>)
+      packed = c.winograd ? winogradFilter(c, second, lanes) : packedFilter(c, second, lanes);
+    else
+      packed = packedFilter(c, second, lanes);
+    second = packed.data();
+  }
   compiled.run(first, second, result.data(), sizes);
   compiled.checkScratch();
   // Winograd's transforms lose up to about a digit.
@@ -157,7 +178,7 @@ protected:
     ASSERT_TRUE(bool(native) && bool(target));
     if (target->vectorBytes > native->vectorBytes)
       GTEST_SKIP() << "this machine lacks the vectors of " << GetParam();
-    lanes = target->vectorBytes / sizeof(float);
+    vectorBytes = target->vectorBytes;
     compiler = std::make_unique<ProductCompiler>(*target);
   }
   /// `splits`: partial sums of the weight gradient, 0 leaves them to the schedule.
@@ -166,7 +187,7 @@ protected:
     for (Direction direction :
          {Direction::Forward, Direction::InputGradient, Direction::WeightGradient}) {
       c.direction = direction;
-      if (c.winograd && direction == Direction::WeightGradient)
+      if (c.packed && direction == Direction::WeightGradient)
         continue;
       auto compiled = compiler->compile(c, [&](cpu::ConvolutionSchedule &schedule) {
         if (adjust)
@@ -175,13 +196,13 @@ protected:
           schedule.splits = splits;
       });
       if (c.isDouble)
-        expectConvolution<double>(*compiled, c, lanes);
+        expectConvolution<double>(*compiled, c, vectorBytes / sizeof(double));
       else
-        expectConvolution<float>(*compiled, c, lanes);
+        expectConvolution<float>(*compiled, c, vectorBytes / sizeof(float));
     }
   }
   std::unique_ptr<ProductCompiler> compiler;
-  int64_t lanes = 0; // of f32
+  int64_t vectorBytes = 0;
 };
 
 constexpr Direction any = Direction::Forward; // `check` goes through all three
@@ -281,6 +302,38 @@ TEST_P(ContractConvolution, SmallImagesOfManyChannels) {
   check({any, 5, 1, 32, 64, {4, 4}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true, false});
 }
 
+TEST_P(ContractConvolution, PackedFilters) {
+  std::mt19937 random(13);
+  auto pick = [&](int64_t low, int64_t high) {
+    return low + int64_t(random() % uint64_t(high - low + 1));
+  };
+  for (int round = 0; round < 14; ++round) {
+    ConvolutionCase c;
+    int rank = 1 + round % 3;
+    c.batch = pick(1, 3);
+    c.groups = pick(1, 2);
+    c.inChannels = c.groups * pick(1, 20);
+    c.outChannels = c.groups * pick(1, 40);
+    for (int i = 0; i < rank; ++i) {
+      c.kernel.push_back(pick(1, 3));
+      c.stride.push_back(pick(1, 2));
+      c.padding.push_back(pick(0, 2));
+      c.dilation.push_back(pick(1, 2));
+      c.input.push_back(pick(6, rank == 1 ? 40 : rank == 2 ? 11 : 6));
+    }
+    c.isStatic = round % 4 != 3;
+    c.isDouble = round % 2;
+    c.packed = true;
+    int64_t block = pick(1, 9);
+    check(c, [&](cpu::ConvolutionSchedule &schedule) {
+      if (round % 5 == 0) {
+        schedule.blockChannels = schedule.tileVectors * schedule.lanes;
+        schedule.blockReduction = block;
+      }
+    });
+  }
+}
+
 TEST_P(ContractConvolution, Winograd) {
   std::mt19937 random(7);
   auto pick = [&](int64_t low, int64_t high) {
@@ -290,6 +343,7 @@ TEST_P(ContractConvolution, Winograd) {
     for (int round = 0; round < 8; ++round) {
       ConvolutionCase c{any,    pick(1, 4),       1,      pick(1, 40), pick(1, 70), {pick(3, 21), pick(3, 37)},
                         {3, 3}, {1, 1}, {pick(0, 2), pick(0, 2)}, {1, 1},      true,        false};
+      c.packed = true;
       c.winograd = winograd;
       // Every other round a schedule of several tasks along every axis.
       int64_t rows = pick(1, 3), columns = pick(1, 3), images = pick(1, 2), registers = pick(1, 9);
@@ -301,7 +355,7 @@ TEST_P(ContractConvolution, Winograd) {
         schedule.images = images;
         schedule.tileRows = registers;
         schedule.tileVectors = 2;
-        schedule.blockChannels = 2 * lanes;
+        schedule.blockChannels = 2 * schedule.lanes;
       });
     }
 }

@@ -258,6 +258,7 @@ ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedu
   cpu::ConvolutionProblem problem;
   problem.direction = c.direction;
   problem.elementType = element;
+  problem.packed = c.packed;
   problem.winograd = c.winograd;
   cpu::ConvolutionGeometry &geometry = problem.geometry;
   geometry.batch = extent(c.batch);

@@ -56,7 +56,8 @@ struct ConvolutionCase {
   std::vector<int64_t> input, kernel, stride, padding, dilation;
   bool isStatic = true;
   bool isDouble = false;
-  int64_t winograd = 0; ///< results of a tile along an axis, the filter being packed for them
+  bool packed = false;  ///< the filter is packed, for a direct sum or...
+  int64_t winograd = 0; ///< ...for Winograd tiles of so many results along an axis
 
   std::vector<int64_t> output() const;
 };

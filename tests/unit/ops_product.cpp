@@ -130,6 +130,30 @@ static Case convolution(Role role, std::string name, ConvolutionOptions o) {
   return {op, name, build, reference};
 }
 
+/// Filters with L result channels of a group side by side.
+static Case packFilter(bool adjoint, std::vector<int64_t> kernel, int64_t groups) {
+  constexpr int64_t lanes = 16, filters = 19, channels = 21; // of a group
+  int64_t result = adjoint ? channels : filters;
+  auto build = [=](CaseBuilder &b) {
+    FunctionBuilder::Dims dims{b.size(groups * filters), b.size(channels)};
+    for (int64_t size : kernel)
+      dims.push_back(b.size(size));
+    b.output(b.packFilter(b.input(dims), groups, lanes, adjoint));
+  };
+  auto element = [=](const Arrays &in, Index index) {
+    int64_t group = index[0] / 2, lane = index[0] % 2 * lanes + index[3], tap = index[2];
+    if (lane >= result)
+      return 0.0;
+    std::vector<int64_t> at{group * filters + (adjoint ? index[1] : lane), adjoint ? lane : index[1]};
+    at.resize(2 + kernel.size());
+    for (size_t axis = kernel.size(); axis-- > 0; tap /= kernel[axis])
+      at[2 + axis] = tap % kernel[axis];
+    return in[0].at(at);
+  };
+  std::string name = std::to_string(kernel.size()) + "d" + (adjoint ? ", adjoint" : "") + (groups > 1 ? ", groups" : "");
+  return {"pack_filter", name, build, each(element), /*checkGradient=*/false};
+}
+
 /// G g G^T of each filter, result channels padded to two vectors of 16.
 static Case winogradFilter(bool adjoint, int64_t outputs) {
   const nn::Winograd &winograd = nn::Winograd::of(outputs);
@@ -220,6 +244,11 @@ std::vector<Case> productCases() {
   for (bool adjoint : {false, true})
     for (int64_t outputs : {2, 4})
       cases.push_back(winogradFilter(adjoint, outputs));
+  for (bool adjoint : {false, true}) {
+    cases.push_back(packFilter(adjoint, {1, 1}, 1));
+    cases.push_back(packFilter(adjoint, {5}, 2));
+    cases.push_back(packFilter(adjoint, {3, 1, 7}, 1));
+  }
   for (const Setting &setting : settings)
     for (Role role : {Role::Output, Role::Input, Role::Weight})
       cases.push_back(convolution(role, setting.name, setting.options));

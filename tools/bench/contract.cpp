@@ -92,19 +92,22 @@ void benchConvolution(ProductCompiler &compiler, const Report &report, std::stri
   double flops = 2.0 * y * (c.inChannels / c.groups) * elements(c.kernel);
   struct {
     Direction direction;
+    bool packed;
     int64_t winograd;
     const char *suffix;
-  } const variants[] = {{Direction::Forward, 0, " forward"},
-                        {Direction::Forward, 2, " forward, Winograd F(2)"},
-                        {Direction::Forward, 4, " forward, Winograd F(4)"},
-                        {Direction::InputGradient, 0, " dx"},
-                        {Direction::InputGradient, 4, " dx, Winograd F(4)"},
-                        {Direction::WeightGradient, 0, " dw"}};
+  } const variants[] = {{Direction::Forward, false, 0, " forward"},
+                        {Direction::Forward, true, 0, " forward, packed"},
+                        {Direction::Forward, true, 2, " forward, Winograd F(2)"},
+                        {Direction::Forward, true, 4, " forward, Winograd F(4)"},
+                        {Direction::InputGradient, false, 0, " dx"},
+                        {Direction::InputGradient, true, 4, " dx, Winograd F(4)"},
+                        {Direction::WeightGradient, false, 0, " dw"}};
   bool admitsWinograd = c.kernel == std::vector<int64_t>{3, 3} && c.stride == std::vector<int64_t>{1, 1};
-  for (auto [direction, winograd, suffix] : variants) {
+  for (auto [direction, packed, winograd, suffix] : variants) {
     if ((name + suffix).find(filter) == std::string::npos || (winograd && !admitsWinograd))
       continue;
     c.direction = direction;
+    c.packed = packed;
     c.winograd = winograd;
     auto compiled = compiler.compile(c);
     Arrays arrays(direction == Direction::InputGradient ? y : x,

@@ -56,6 +56,21 @@ LogicalResult WinogradFilterOp::verify() {
   return success();
 }
 
+LogicalResult PackFilterOp::verify() {
+  Dims w = dimsOf(getWeight()), packed = dimsOf(getResult());
+  int64_t groups = getGroups();
+  auto filters = constantSize(w[0]), channels = constantSize(w[1]);
+  if (packed.size() != 4 || w.size() < 3 || !filters || !channels || groups < 1 || *filters % groups)
+    return emitOpError("packs filters [K, C / groups, kernel...] to rank 4");
+  int64_t perGroup = *filters / groups;
+  auto panels = constantSize(packed[0]), lanes = constantSize(packed[3]);
+  int64_t result = getAdjoint() ? *channels : perGroup, reduced = getAdjoint() ? perGroup : *channels;
+  if (!panels || !lanes || *panels % groups || *panels / groups * *lanes < result ||
+      constantSize(packed[1]) != reduced || !sameSize(packed[2], product(getContext(), ArrayRef(w).drop_front(2))))
+    return emitOpError("channels or taps of the result do not fit the weight");
+  return success();
+}
+
 static SmallVector<Value> sizesFrom(ElementEmitter &e, Value tensor, int64_t first) {
   SmallVector<Value> sizes;
   for (int64_t axis = first; axis < rankOf(tensor); ++axis)
@@ -147,6 +162,29 @@ Value WinogradFilterOp::emitElement(ElementEmitter &e, unsigned, ValueRange inde
       }
     return sum;
   }, e.constant(type, 0.0));
+}
+
+Value PackFilterOp::emitElement(ElementEmitter &e, unsigned, ValueRange index) {
+  Dims w = dimsOf(getWeight()), packed = dimsOf(getResult());
+  int64_t groups = getGroups(), lanes = *constantSize(packed[3]), panels = *constantSize(packed[0]) / groups;
+  int64_t filters = *constantSize(w[0]) / groups, channels = *constantSize(w[1]);
+  int64_t result = getAdjoint() ? channels : filters;
+  Value group = arith::DivUIOp::create(e.b, e.loc, index[0], e.index(panels));
+  Value panel = arith::RemUIOp::create(e.b, e.loc, index[0], e.index(panels));
+  Value channel = e.add(e.mulAdd(panel, lanes, 0), index[3]);
+  return e.guarded(e.inRange(channel, 0, e.index(result)), [&] {
+    Value filter = getAdjoint() ? index[1] : channel;
+    SmallVector<Value> at = {e.add(e.mulAdd(group, filters, 0), filter), getAdjoint() ? channel : index[1]};
+    Value rest = index[2];
+    SmallVector<Value> tap;
+    for (size_t axis = w.size(); axis-- > 2;) {
+      Value size = e.size(w[axis]);
+      tap.push_back(arith::RemUIOp::create(e.b, e.loc, rest, size));
+      rest = arith::DivUIOp::create(e.b, e.loc, rest, size);
+    }
+    at.append(tap.rbegin(), tap.rend());
+    return e.element(getWeight(), at);
+  }, e.constant(elementTypeOf(getResult()), 0.0));
 }
 
 } // namespace nnc::nn
