@@ -9,12 +9,14 @@ that is in the case at hand shows when the input of the double precision computa
 import numpy
 import torch
 
+from cases import ADAM, SGD
 from contenders import Eager
 
 ROUNDING = 2e-6  # of an activation after some layers in single precision, relative to its size
 PERTURBATIONS = 4  # of the input, of which the largest effect counts
 STEPS = 2  # the second one uses what the optimizer keeps; with more, deep networks multiply any rounding
 LIMIT, TIMES_EAGER = 2e-4, 8
+LIMITS_OF_UPDATES = {SGD: 2e-3, ADAM: 0.1}
 
 
 def _largest_difference(expected, actual):
@@ -43,7 +45,7 @@ class Reference:
             self.output = exact.output()
             sensitivity = 0
         self.eager_error = self.error(Eager(problem))
-        self.limit = max(LIMIT, TIMES_EAGER * self.eager_error, TIMES_EAGER * sensitivity)
+        self.limit = max(LIMITS_OF_UPDATES.get(problem.case.task, LIMIT), TIMES_EAGER * self.eager_error, TIMES_EAGER * sensitivity)
 
     def _sensitivity(self, exact):
         """The largest change of the updates where each element of the input is off by its rounding."""
