@@ -37,17 +37,17 @@ def _mlp():
     return nn.Sequential(nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 10))
 
 
-def _lstm():
+def _recurrent(kind):
     from torch import nn
 
     class Classifier(nn.Module):
         def __init__(self):
             super().__init__()
-            self.lstm = nn.LSTM(128, 256, num_layers=2, batch_first=True)
+            self.layers = getattr(nn, kind)(128, 256, num_layers=2, batch_first=True)
             self.head = nn.Linear(256, 10)
 
         def forward(self, x):  # [N, 64, 128] -> [N, 10]
-            return self.head(self.lstm(x)[0][:, -1])
+            return self.head(self.layers(x)[0][:, -1])
 
     return Classifier()
 
@@ -61,7 +61,8 @@ class Model(typing.NamedTuple):
 MODELS = {
     "lenet": Model(_lenet, (1, 28, 28), 10),
     "mlp": Model(_mlp, (784,), 10),
-    "lstm": Model(_lstm, (64, 128), 10),
+    "lstm": Model(lambda: _recurrent("LSTM"), (64, 128), 10),
+    "gru": Model(lambda: _recurrent("GRU"), (64, 128), 10),
 }
 
 
@@ -97,9 +98,10 @@ def make_module(case):
 SETS = {
     "lenet": [Case("lenet", 1), Case("lenet", 64), Case("lenet", 64, SGD), Case("lenet", 64, ADAM)],
     "mlp": [Case("mlp", 1), Case("mlp", 128), Case("mlp", 128, SGD), Case("mlp", 128, ADAM)],
-    "lstm": [Case("lstm", 1), Case("lstm", 16), Case("lstm", 16, ADAM)],
+    "recurrent": [Case("lstm", 1), Case("lstm", 16), Case("lstm", 16, SGD), Case("lstm", 16, ADAM), Case("gru", 8, SGD)],
     "vision": [Case(name, 1, FORWARD, 224) for name in
                ("resnet18", "mobilenet_v2", "squeezenet1_1", "vgg11", "densenet121", "resnet50", "alexnet")]
-    + [Case("resnet18", 8, SGD, 64), Case("resnet18", 8, ADAM, 64)],
+    + [Case("resnet50", 8, FORWARD, 224), Case("resnet18", 8, SGD, 64), Case("resnet18", 8, ADAM, 64),
+       Case("mobilenet_v2", 8, SGD, 64)],
 }
 RECIPE = "lenet"  # the set that also trains LeNet on the digits from beginning to end

@@ -38,30 +38,38 @@ class Reference:
     def __init__(self, problem):
         self.trains = problem.trains
         exact = Eager(problem, torch.float64)
-        if self.trains:
-            self.losses, self.updates = _losses_and_updates(exact)
-            sensitivity = self._sensitivity(exact)
-        else:
+        if not self.trains:
             self.output = exact.output()
-            sensitivity = 0
-        self.eager_error = self.error(Eager(problem))
-        self.limit = max(LIMITS_OF_UPDATES.get(problem.case.task, LIMIT), TIMES_EAGER * self.eager_error, TIMES_EAGER * sensitivity)
+            self.eager_error = self.error(Eager(problem))
+            self.limit = max(LIMIT, TIMES_EAGER * self.eager_error)
+            return
+        self.losses, self.updates = _losses_and_updates(exact)
+        of_losses, of_updates = self._sensitivity(exact)
+        loss_error, self.eager_error = self._training_errors(Eager(problem))
+        self.loss_limit = max(LIMIT, TIMES_EAGER * max(loss_error, of_losses))
+        self.limit = max(LIMITS_OF_UPDATES[problem.case.task], TIMES_EAGER * max(self.eager_error, of_updates))
 
     def _sensitivity(self, exact):
-        """The largest change of the updates where each element of the input is off by its rounding."""
+        """The largest errors where each element of the input is off by its rounding."""
         generator = torch.Generator().manual_seed(2)
-        x, largest = exact.x, 0
+        x, errors = exact.x, []
         for _ in range(PERTURBATIONS):
             exact.x = x * (1 + ROUNDING * torch.randn(x.shape, generator=generator, dtype=x.dtype))
-            largest = max(largest, self.error(exact))
+            errors.append(self._training_errors(exact))
         exact.x = x
-        return largest
+        return numpy.max(errors, axis=0)
+
+    def _training_errors(self, contender):
+        """Of the losses the largest difference, of the updates that in the norm."""
+        losses, updates = _losses_and_updates(contender)
+        of_updates = numpy.linalg.norm(updates - self.updates) / numpy.linalg.norm(self.updates)
+        return _largest_difference(self.losses, losses), of_updates
 
     def error(self, contender):
         """Of the output its largest difference, of training steps that of their updates in the norm."""
         if not self.trains:
             return _largest_difference(self.output, contender.output())
-        losses, updates = _losses_and_updates(contender)
-        if _largest_difference(self.losses, losses) > LIMIT:
-            raise ValueError(f"its losses are {losses}, must be {self.losses}")
-        return numpy.linalg.norm(updates - self.updates) / numpy.linalg.norm(self.updates)
+        of_losses, of_updates = self._training_errors(contender)
+        if of_losses > self.loss_limit:
+            raise ValueError(f"its losses are off by {of_losses:.1e}, allowed is {self.loss_limit:.0e}")
+        return of_updates

@@ -49,7 +49,7 @@ def enter_environment(python):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", action="append", dest="sets", choices=["lenet", "mlp", "lstm", "vision", "all"],
+    parser.add_argument("--set", action="append", dest="sets", choices=["lenet", "mlp", "recurrent", "vision", "all"],
                         help="which models; may be repeated (lenet)")
     parser.add_argument("--only", default="", help="only cases whose name contains this, such as 'b64' or 'Adam'")
     parser.add_argument("--peers", default="eager,compile,ort,openvino", help="comma-separated (%(default)s)")
@@ -197,7 +197,7 @@ def main():
                 results.append(result)
     sections = []
     if results:
-        sections = [report.surroundings(options.nnc, ROOT, results), report.cases_table(results, options.peers)]
+        sections = [report.surroundings(options.nnc, ROOT, results), report.cases_table(results, options.peers), report.summary(results)]
     if RECIPE in sets and not options.no_recipe:
         sections.append(f"LeNet on 4,000 digits, Adam, batch 64, {EPOCHS} epochs, medians of {REPEATS} runs; the whole process "
                         "includes imports or the compilation, reading the data and classifying 1,000 test digits after each "

@@ -31,18 +31,37 @@ def table(header, rows):
 def cases_table(results, peers):
     """`results`: what compare() in compare.py returns."""
     header = ["model", "task", "nnc ms"] + [f"{LABELS[peer]} ms (ratio)" for peer in peers]
-    header += ["GFLOP/s", "of the peak", "error / eager's", "compiled in"]
+    header += ["best peer / nnc", "GFLOP/s", "of the peak", "error / eager's", "compiled in"]
     rows = []
     for result in results:
         milliseconds = {name: 1e3 * statistics.median(times) for name, times in result["times"].items()}
         row = [result["case"].name, result["case"].what, number(milliseconds["nnc"])]
         for peer in peers:
             row.append(f"{number(milliseconds[peer])} ({result['ratios'][peer]:.2f})" if peer in milliseconds else "-")
+        row.append(f"{best_ratio(result):.2f}" if len(result["ratios"]) > 1 else "-")
         rate = result["flops"] / milliseconds["nnc"] * 1e-6
         row += [number(rate), f"{100 * result['share']:.0f} %", " / ".join(f"{error:.0e}" for error in result["errors"]),
                 f"{result['compile_seconds']:.1f} s"]
         rows.append(row)
     return table(header, rows)
+
+
+def best_ratio(result):
+    """How much longer the fastest peer takes than nnc."""
+    return min(ratio for name, ratio in result["ratios"].items() if name != "nnc")
+
+
+def summary(results):
+    """The geometric mean and the worst of the best peers' ratios, of inference and of training steps."""
+    lines = []
+    for label, trains in (("inference", False), ("training steps", True)):
+        ratios = {f"{result['case'].name}, {result['case'].what}": best_ratio(result) for result in results
+                  if (result["case"].task != "forward") == trains and len(result["ratios"]) > 1}
+        if ratios:
+            worst = min(ratios, key=ratios.get)
+            lines.append(f"Best peer / nnc, {label}: geometric mean {statistics.geometric_mean(ratios.values()):.2f} of "
+                         f"{len(ratios)}, worst {ratios[worst]:.2f} ({worst}).")
+    return "\n".join(lines)
 
 
 def recipe_table(runs):
