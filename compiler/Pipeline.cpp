@@ -8,7 +8,7 @@
 #include "compiler/autodiff/Training.h"
 #include "compiler/frontends/pt2/Modes.h"
 #include "compiler/transforms/FormKernels.h"
-#include "compiler/transforms/PackConvolutionFilters.h"
+#include "compiler/transforms/PackFilters.h"
 #include "compiler/transforms/PackRecurrentWeights.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Prepare.h"
@@ -102,7 +102,7 @@ static LogicalResult lowerToCore(Compilation &c) {
   if (c.options.optimization == 0)
     return success();
   for (auto function : c.module->getOps<func::FuncOp>())
-    packConvolutionFilters(function, c.target, c.options.winograd);
+    packFilters(function, c.target, c.options.winograd);
   outlinePrepare(*c.module, c.module->lookupSymbol<func::FuncOp>("forward"));
   return success();
 }

@@ -238,10 +238,15 @@ struct TaskEmitter {
                  });
       return;
     }
+    // Vectors of packed weights that are asked for ahead: they come from memory in a large network.
+    constexpr int64_t stepsAhead = 64;
     auto inPlace = [&](Value column, int64_t tileVectors, Value active) {
       emitTile(layout, tileRows, tileVectors, steps, blockRow, column,
                [&](Value step, int64_t j) {
                  Value at = emit.add(emit.add(firstColumn, column), j * schedule.lanes);
+                 if (problem.b.packed)
+                   problem.b.prefetch(emit.builder, emit.loc, batch, at,
+                                      emit.add(emit.add(firstOfPanel, step), stepsAhead));
                  return problem.b.vector(emit.builder, emit.loc, type, batch, at,
                                          emit.add(firstOfPanel, step), active);
                });

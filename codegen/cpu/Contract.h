@@ -30,9 +30,8 @@ struct ProductOperand {
   enum class Contiguous { None, Outer, Reduction };
   /// The index along which neighbours in memory lie; `vector` loads along it.
   Contiguous contiguous = Contiguous::None;
-  /// B only: successive k of the schedule's tile width lie in one stream
-  /// (weights packed [n / tileColumns][k][tileColumns] ahead of time), so
-  /// that it is read in place.
+  /// B only: packed ahead of time, [n / lanes][k][lanes] with zeros where lanes does not
+  /// divide n, and so read in place.
   bool packed = false;
 
   /// One element at (batch, outer, k).

@@ -101,6 +101,8 @@ struct Packer {
 
   /// The taps of one channel: a vector a tap, in the order in which the kernel meets them.
   Values readTaps(Value panel, Value channel) {
+    if (adjoint && taps == 1) // a row of the matrix as it is
+      return {readRow(panel, channel)};
     int64_t resultStep = adjoint ? taps : reduced * taps, channelStep = adjoint ? result * taps : taps;
     Values square;
     for (int64_t tap = 0; tap < taps; tap += lanes) {
@@ -113,6 +115,12 @@ struct Packer {
     if (adjoint && winograd)
       std::reverse(square.begin(), square.end());
     return square;
+  }
+
+  Value readRow(Value panel, Value channel) {
+    Value at = emit.add(emit.add(groupStart(panel), emit.mul(channel, result)), firstResult(panel));
+    Value count = emit.min(emit.index(lanes), emit.sub(emit.index(result), firstResult(panel)));
+    return loadVector(c.b, c.loc, type, c.bufferOf(weight), at, result % lanes == 0 ? Value() : count);
   }
 
   void storeProducts(Value panel, Value channel, ValueRange square) {

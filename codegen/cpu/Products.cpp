@@ -64,6 +64,30 @@ ProductOperand operandOf(KernelContext *c, Value tensor, bool outerIsRow) {
   return operand;
 }
 
+// B packed ahead, [n / L][k][L]: a vector of n at (k, n), n a multiple of L.
+ProductOperand packedOperand(KernelContext *c, Value packed) {
+  ProductOperand operand;
+  operand.contiguous = ProductOperand::Contiguous::Outer;
+  operand.packed = true;
+  if (!c)
+    return operand;
+  Dims dims = dimsOf(packed);
+  Value reduced = c->size(dims[1]), memref = c->bufferOf(packed);
+  int64_t lanes = *constantSize(dims[3]);
+  auto position = [=](OpBuilder &b, Location loc, Value outer, Value k) {
+    Value panel = b.createOrFold<arith::MulIOp>(loc, outer, reduced);
+    Value line = b.createOrFold<arith::MulIOp>(loc, k, b.createOrFold<arith::ConstantIndexOp>(loc, lanes));
+    return b.createOrFold<arith::AddIOp>(loc, panel, line);
+  };
+  operand.vector = [=](OpBuilder &b, Location loc, VectorType type, Value, Value outer, Value k, Value active) {
+    return loadVector(b, loc, type, memref, position(b, loc, outer, k), active);
+  };
+  operand.prefetch = [=](OpBuilder &b, Location loc, Value, Value outer, Value k) {
+    prefetch(b, loc, memref, position(b, loc, outer, k));
+  };
+  return operand;
+}
+
 ContractProblem describe(KernelContext *c, MatmulOp op) {
   Dims a = dimsOf(op.getA()), y = dimsOf(op.getResult());
   size_t rank = y.size();
@@ -74,7 +98,7 @@ ContractProblem describe(KernelContext *c, MatmulOp op) {
   problem.n = extentOf(c, y[rank - 1]);
   problem.k = extentOf(c, a[rank - (op.getTransposeA() ? 2 : 1)]);
   problem.a = operandOf(c, op.getA(), !op.getTransposeA());
-  problem.b = operandOf(c, op.getB(), op.getTransposeB());
+  problem.b = op.getPacked() ? packedOperand(c, op.getPacked()) : operandOf(c, op.getB(), op.getTransposeB());
   if (!c)
     return problem;
   problem.store = [c, result = Value(op.getResult()), y](OpBuilder &b, Location loc, Value batch, Value m, Value n, Value vector, Value active) {

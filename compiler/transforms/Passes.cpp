@@ -6,7 +6,7 @@
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/autodiff/Training.h"
 #include "compiler/transforms/FormKernels.h"
-#include "compiler/transforms/PackConvolutionFilters.h"
+#include "compiler/transforms/PackFilters.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/StageContract.h"
 #include "mlir/Pass/Pass.h"
@@ -117,13 +117,13 @@ template <typename Derived> struct TargetPass : StagePass<Derived> {
   }
 };
 
-struct PackConvolutionFilters : TargetPass<PackConvolutionFilters> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PackConvolutionFilters)
-  StringRef getArgument() const final { return "nnc-pack-convolution-filters"; }
+struct PackFilters : TargetPass<PackFilters> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PackFilters)
+  StringRef getArgument() const final { return "nnc-pack-filters"; }
   StringRef getDescription() const final { return "Pack filters, and choose Winograd's filtering, where it pays"; }
   LogicalResult run(ModuleOp module, const cpu::Target &target) {
     for (auto function : module.getOps<func::FuncOp>())
-      packConvolutionFilters(function, target, /*admitWinograd=*/true);
+      packFilters(function, target, /*admitWinograd=*/true);
     return success();
   }
 };
@@ -178,7 +178,7 @@ void registerPasses() {
   PassRegistration<Differentiate>();
   PassRegistration<AddTraining>();
   PassRegistration<FormKernels>();
-  PassRegistration<PackConvolutionFilters>();
+  PassRegistration<PackFilters>();
   PassRegistration<Plan>();
   PassRegistration<EmitLoops>();
   PassRegistration<VerifyStage>();

@@ -9,22 +9,29 @@ namespace nnc {
 
 /// State that changes only between calls of forward.
 static bool isFixed(func::FuncOp function, BlockArgument argument) {
-  auto kind = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.kind").getValue();
-  return kind == "parameter" || kind == "buffer" || kind == "constant";
+  auto kind = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.kind");
+  return kind && llvm::is_contained({"parameter", "buffer", "constant"}, kind.getValue());
+}
+
+bool isPrepared(func::FuncOp function) { return function.getName() == "forward"; }
+
+DenseSet<Value> valuesOfState(func::FuncOp function) {
+  DenseSet<Value> fixed;
+  for (BlockArgument argument : function.getArguments())
+    if (isFixed(function, argument))
+      fixed.insert(argument);
+  for (Operation &op : function.front().without_terminator())
+    if (op.getNumOperands() > 0 && llvm::all_of(op.getOperands(), [&](Value v) { return fixed.contains(v); }))
+      fixed.insert(op.result_begin(), op.result_end());
+  return fixed;
 }
 
 void outlinePrepare(ModuleOp module, func::FuncOp forward) {
-  // Values known before the call, and the ops that make them.
+  DenseSet<Value> fixed = valuesOfState(forward);
   llvm::SetVector<Operation *> outlined;
-  DenseSet<Value> fixed;
-  for (BlockArgument argument : forward.getArguments())
-    if (isFixed(forward, argument))
-      fixed.insert(argument);
   for (Operation &op : forward.front().without_terminator())
-    if (op.getNumOperands() > 0 && llvm::all_of(op.getOperands(), [&](Value v) { return fixed.contains(v); })) {
+    if (op.getNumResults() > 0 && fixed.contains(op.getResult(0)))
       outlined.insert(&op);
-      fixed.insert(op.result_begin(), op.result_end());
-    }
   // Only what some computation leaves is worth memory: a view or a broadcast is read for
   // nothing where it is used.
   auto computes = [](Operation *op) { return !isa<nn::ReshapeOp, nn::BroadcastOp>(op); };

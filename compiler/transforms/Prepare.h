@@ -8,6 +8,11 @@
 
 namespace nnc {
 
+/// Whether @prepare computes for this function.
+bool isPrepared(mlir::func::FuncOp function);
+/// The values that depend on parameters, buffers and constants alone.
+llvm::DenseSet<mlir::Value> valuesOfState(mlir::func::FuncOp function);
+
 /// Moves such ops of `forward` into a new function @prepare, whose results become
 /// state of kind "prepared" that `forward` reads. Without any there is no @prepare.
 void outlinePrepare(mlir::ModuleOp module, mlir::func::FuncOp forward);

@@ -190,7 +190,7 @@ Value Builder::sumTo(Value a, ArrayRef<AffineExpr> dims) {
 }
 
 Value Builder::matmul(Value x, Value y, bool transposeA, bool transposeB) {
-  return MatmulOp::create(b, loc, x, y, transposeA, transposeB);
+  return MatmulOp::create(b, loc, x, y, Value(), transposeA, transposeB);
 }
 
 Value Builder::conv(Value x, Value w, ArrayRef<AffineExpr> dims, ArrayRef<int64_t> stride,

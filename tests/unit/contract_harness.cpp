@@ -218,7 +218,7 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
   cpu::ContractSchedule schedule = cpu::scheduleContract(problem, target);
   if (adjust)
     adjust(schedule);
-  int64_t width = result->panelWidth = schedule.tileColumns();
+  int64_t width = result->panelWidth = schedule.lanes;
   if (product.packedB)
     problem.b.vector = [=, buffer = entry.buffer(1)](OpBuilder &b, Location loc, VectorType type,
                                                      Value batch, Value column, Value step,

@@ -23,7 +23,7 @@ public:
   /// Ends the program if a kernel wrote behind its scratch.
   void checkScratch();
   cpu::ContractFootprint footprint;
-  int64_t panelWidth = 0; // columns of a register tile of a product
+  int64_t panelWidth = 0; // columns of a panel of a packed B: the lanes of a vector
 
 private:
   friend class ProductCompiler;
@@ -41,7 +41,7 @@ struct ProductCase {
   cpu::ProductOperand::Contiguous b = cpu::ProductOperand::Contiguous::Outer;
   bool isStatic = true;
   bool isDouble = false;
-  /// B is packed ahead of time; the width of its panels is the schedule's.
+  /// B is packed ahead of time, in panels of a vector.
   bool packedB = false;
   int64_t panelWidth = 0;
 

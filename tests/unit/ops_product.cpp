@@ -245,6 +245,7 @@ std::vector<Case> productCases() {
     for (int64_t outputs : {2, 4})
       cases.push_back(winogradFilter(adjoint, outputs));
   for (bool adjoint : {false, true}) {
+    cases.push_back(packFilter(adjoint, {}, 1));
     cases.push_back(packFilter(adjoint, {1, 1}, 1));
     cases.push_back(packFilter(adjoint, {5}, 2));
     cases.push_back(packFilter(adjoint, {3, 1, 7}, 1));

@@ -11,11 +11,12 @@ def NN_MatmulOp : NN_Diff<"matmul", [
   let description = [{
     a [B..., M, K] times b [B..., K, N] gives [B..., M, N]; transpose_a reads a
     as [B..., K, M], transpose_b reads b as [B..., N, K] (nn.Linear's weight).
-    Batch axes of a and b are equal; the builder broadcasts.
+    Batch axes of a and b are equal; the builder broadcasts. `packed` is b as the kernel
+    reads it (pack_filter); it changes no result.
   }];
-  let arguments = (ins NN_FloatTensor:$a, NN_FloatTensor:$b,
+  let arguments = (ins NN_FloatTensor:$a, NN_FloatTensor:$b, Optional<NN_FloatTensor>:$packed,
                        DefaultValuedAttr<BoolAttr, "false">:$transpose_a,
                        DefaultValuedAttr<BoolAttr, "false">:$transpose_b);
   let results = (outs NN_FloatTensor:$result);
-  let assemblyFormat = "$a `,` $b attr-dict `:` functional-type(operands, $result)";
+  let assemblyFormat = "$a `,` $b (`packed` $packed^)? attr-dict `:` functional-type(operands, $result)";
 }

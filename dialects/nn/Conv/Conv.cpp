@@ -60,7 +60,7 @@ LogicalResult PackFilterOp::verify() {
   Dims w = dimsOf(getWeight()), packed = dimsOf(getResult());
   int64_t groups = getGroups();
   auto filters = constantSize(w[0]), channels = constantSize(w[1]);
-  if (packed.size() != 4 || w.size() < 3 || !filters || !channels || groups < 1 || *filters % groups)
+  if (packed.size() != 4 || w.size() < 2 || !filters || !channels || groups < 1 || *filters % groups)
     return emitOpError("packs filters [K, C / groups, kernel...] to rank 4");
   int64_t perGroup = *filters / groups;
   auto panels = constantSize(packed[0]), lanes = constantSize(packed[3]);

@@ -59,9 +59,9 @@ def NN_WinogradFilterOp : NN_Op<"winograd_filter", [
 def NN_PackFilterOp : NN_Op<"pack_filter", [
     DeclareOpInterfaceMethods<NN_ElementOpInterface>,
     NN_NonDifferentiable<"chosen after differentiation">]> {
-  let summary = "A filter laid out for the kernel of a direct convolution";
+  let summary = "A filter or a matrix laid out for the kernel of a direct convolution or product";
   let description = [{
-    weight [K, C / groups, kernel...] gives [groups * (R / L), D, T, L]: for each group and L of
+    weight [K, C / groups, kernel...] (of rank 2 for a matrix) gives [groups * (R / L), D, T, L]: for each group and L of
     its R result channels side by side (zeros where L does not divide R), the T taps of the D
     channels that are summed over. R and D of a group are its filters and channels; with
     `adjoint` (an input gradient) its channels and filters.

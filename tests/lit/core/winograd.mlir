@@ -1,10 +1,10 @@
-// RUN: nnc-opt %s --nnc-pack-convolution-filters=cpu=x86-64-v4 | FileCheck %s
+// RUN: nnc-opt %s --nnc-pack-filters=cpu=x86-64-v4 | FileCheck %s
 
 // A 3x3 convolution of many channels reads its filter in Winograd's domain.
 // CHECK-LABEL: func.func @forward
 // CHECK: %[[FILTER:.*]] = nn.winograd_filter %arg1 : (tensor<40x32x3x3xf32>) -> tensor<3x36x32x16xf32>
 // CHECK: nn.conv %arg0, %arg1 packed %[[FILTER]] {{.*}}winograd = 4
-func.func @forward(%x: tensor<1x32x28x28xf32>, %w: tensor<40x32x3x3xf32>) -> tensor<1x40x28x28xf32> {
+func.func @forward(%x: tensor<1x32x28x28xf32> {nn.kind = "input"}, %w: tensor<40x32x3x3xf32> {nn.kind = "parameter"}) -> tensor<1x40x28x28xf32> {
   %y = nn.conv %x, %w {stride = array<i64: 1, 1>, padding = array<i64: 1, 1>, dilation = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x32x28x28xf32>, tensor<40x32x3x3xf32>) -> tensor<1x40x28x28xf32>
   return %y : tensor<1x40x28x28xf32>
 }
