@@ -171,6 +171,10 @@ void LoopEmitter::store(Value vector, Value buffer, Value at, Value activeLanes)
     vector::MaskedStoreOp::create(builder, loc, buffer, ValueRange{at},
                                   laneMask(*this, type, activeLanes), vector);
 }
+void LoopEmitter::prefetch(Value buffer, Value at) {
+  memref::PrefetchOp::create(builder, loc, buffer, ValueRange{at}, /*isWrite=*/false,
+                             /*localityHint=*/3, /*isDataCache=*/true);
+}
 void LoopEmitter::storeScalar(Value scalar, Value buffer, Value at) {
   memref::StoreOp::create(builder, loc, scalar, buffer, ValueRange{at});
 }

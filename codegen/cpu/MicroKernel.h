@@ -69,6 +69,8 @@ public:
                    mlir::Value activeLanes);
   void store(mlir::Value vector, mlir::Value buffer, mlir::Value at,
              mlir::Value activeLanes = {});
+  /// Asks for the cache line of an element, which need not exist.
+  void prefetch(mlir::Value buffer, mlir::Value at);
   void storeScalar(mlir::Value scalar, mlir::Value buffer, mlir::Value at);
   /// `count` elements of `type` at a byte offset of a memref<?xi8>.
   mlir::Value view(mlir::Value bytes, mlir::Value byteOffset, int64_t count, mlir::Type type);

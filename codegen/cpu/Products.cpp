@@ -4,6 +4,7 @@
 #include "codegen/cpu/Convolution.h"
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/Families.h"
+#include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Products.h"
 #include "codegen/cpu/ScheduleFamily.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -32,10 +33,6 @@ Extent extentOf(KernelContext *c, AffineExpr dim) {
   return c ? Extent::of(c->size(dim)) : Extent::of(Value());
 }
 
-void prefetch(OpBuilder &b, Location loc, Value memref, Value index) {
-  memref::PrefetchOp::create(b, loc, memref, index, /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
-}
-
 //===-- matmul -------------------------------------------------------------------------===//
 
 // Element (batch, outer, k) lies at ((batch * rows + r) * columns + column).
@@ -59,7 +56,7 @@ ProductOperand operandOf(KernelContext *c, Value tensor, bool outerIsRow) {
     return loadVector(b, loc, type, memref, position(b, loc, batch, outer, k), active);
   };
   operand.prefetch = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value k) {
-    prefetch(b, loc, memref, position(b, loc, batch, outer, k));
+    LoopEmitter(b, loc).prefetch(memref, position(b, loc, batch, outer, k));
   };
   return operand;
 }
@@ -83,7 +80,7 @@ ProductOperand packedOperand(KernelContext *c, Value packed) {
     return loadVector(b, loc, type, memref, position(b, loc, outer, k), active);
   };
   operand.prefetch = [=](OpBuilder &b, Location loc, Value, Value outer, Value k) {
-    prefetch(b, loc, memref, position(b, loc, outer, k));
+    LoopEmitter(b, loc).prefetch(memref, position(b, loc, outer, k));
   };
   return operand;
 }
@@ -184,7 +181,7 @@ ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
       return loadVector(b, loc, type, memref, index, active);
     };
   problem.prefetchFilter = [memref = filter ? c->bufferOf(filter) : Value()](OpBuilder &b, Location loc, Value index) {
-    prefetch(b, loc, memref, index);
+    LoopEmitter(b, loc).prefetch(memref, index);
   };
   if (outputGradient)
     problem.outputGradient = planeReader(c, outputGradient);

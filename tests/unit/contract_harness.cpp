@@ -43,11 +43,6 @@ void checkGuard(std::vector<char> &bytes, int64_t size, int64_t guard, const cha
     }
 }
 
-void prefetch(OpBuilder &b, Location loc, Value buffer, Value at) {
-  memref::PrefetchOp::create(b, loc, buffer, ValueRange{at}, /*isWrite=*/false, /*localityHint=*/3,
-                             /*isDataCache=*/true);
-}
-
 /// A module with one function over the buffers and sizes.
 struct EntryFunction {
   OwningOpRef<ModuleOp> module;
@@ -187,7 +182,7 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
     };
     operand.prefetch = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value step) {
       LoopEmitter emit(b, loc);
-      prefetch(b, loc, buffer, position(emit, batch, outer, step));
+      emit.prefetch(buffer, position(emit, batch, outer, step));
     };
     if (contiguous != Contiguous::None)
       operand.vector = [=](OpBuilder &b, Location loc, VectorType type, Value batch, Value outer,
@@ -306,7 +301,7 @@ ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedu
     return emit.load(type, buffer, at, active);
   };
   problem.prefetchFilter = [buffer = entry.buffer(1)](OpBuilder &b, Location loc, Value at) {
-    prefetch(b, loc, buffer, at);
+    LoopEmitter(b, loc).prefetch(buffer, at);
   };
   switch (c.direction) {
   case cpu::ConvolutionDirection::Forward:
