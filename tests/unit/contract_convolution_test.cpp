@@ -225,29 +225,36 @@ TEST_P(ContractConvolution, DynamicBatchAndSizes) {
   check({any, 2, 1, 4, 5, {20, 41}, {3, 4}, {2, 3}, {1, 2}, {1, 1}, false, true});
 }
 
+/// A number from low to high.
+int64_t pick(std::mt19937 &random, int64_t low, int64_t high) {
+  return low + int64_t(random() % uint64_t(high - low + 1));
+}
+
+/// Rounds go through ranks, types, and sizes that are known or not. A group has up to
+/// `channels` channels and `filters` filters.
+ConvolutionCase randomCase(std::mt19937 &random, int round, int64_t channels, int64_t filters) {
+  ConvolutionCase c;
+  int rank = 1 + round % 3;
+  c.batch = pick(random, 1, 3);
+  c.groups = pick(random, 1, 2);
+  c.inChannels = c.groups * pick(random, 1, channels);
+  c.outChannels = c.groups * pick(random, 1, filters);
+  for (int i = 0; i < rank; ++i) {
+    c.kernel.push_back(pick(random, 1, 4));
+    c.stride.push_back(pick(random, 1, 3));
+    c.padding.push_back(pick(random, 0, 3));
+    c.dilation.push_back(pick(random, 1, 2));
+    c.input.push_back(pick(random, 8, rank == 1 ? 70 : rank == 2 ? 21 : 10));
+  }
+  c.isStatic = round % 4 != 3;
+  c.isDouble = round % 2;
+  return c;
+}
+
 TEST_P(ContractConvolution, RandomGeometry) {
   std::mt19937 random(11);
-  auto pick = [&](int64_t low, int64_t high) {
-    return low + int64_t(random() % uint64_t(high - low + 1));
-  };
-  for (int round = 0; round < 14; ++round) {
-    ConvolutionCase c;
-    int rank = 1 + round % 3;
-    c.batch = pick(1, 3);
-    c.groups = pick(1, 2);
-    c.inChannels = c.groups * pick(1, 5);
-    c.outChannels = c.groups * pick(1, 7);
-    for (int i = 0; i < rank; ++i) {
-      c.kernel.push_back(pick(1, 4));
-      c.stride.push_back(pick(1, 3));
-      c.padding.push_back(pick(0, 3));
-      c.dilation.push_back(pick(1, 2));
-      c.input.push_back(pick(8, rank == 1 ? 70 : rank == 2 ? 21 : 10));
-    }
-    c.isStatic = round % 4 != 3;
-    c.isDouble = round % 2;
-    check(c);
-  }
+  for (int round = 0; round < 14; ++round)
+    check(randomCase(random, round, 5, 7));
 }
 
 TEST_P(ContractConvolution, BlocksOfChannelsTilesAndSplits) {
@@ -304,27 +311,10 @@ TEST_P(ContractConvolution, SmallImagesOfManyChannels) {
 
 TEST_P(ContractConvolution, PackedFilters) {
   std::mt19937 random(13);
-  auto pick = [&](int64_t low, int64_t high) {
-    return low + int64_t(random() % uint64_t(high - low + 1));
-  };
   for (int round = 0; round < 14; ++round) {
-    ConvolutionCase c;
-    int rank = 1 + round % 3;
-    c.batch = pick(1, 3);
-    c.groups = pick(1, 2);
-    c.inChannels = c.groups * pick(1, 20);
-    c.outChannels = c.groups * pick(1, 40);
-    for (int i = 0; i < rank; ++i) {
-      c.kernel.push_back(pick(1, 3));
-      c.stride.push_back(pick(1, 2));
-      c.padding.push_back(pick(0, 2));
-      c.dilation.push_back(pick(1, 2));
-      c.input.push_back(pick(6, rank == 1 ? 40 : rank == 2 ? 11 : 6));
-    }
-    c.isStatic = round % 4 != 3;
-    c.isDouble = round % 2;
+    ConvolutionCase c = randomCase(random, round, 9, 40);
     c.packed = true;
-    int64_t block = pick(1, 9);
+    int64_t block = pick(random, 1, 9);
     check(c, [&](cpu::ConvolutionSchedule &schedule) {
       if (round % 5 == 0) {
         schedule.blockChannels = schedule.tileVectors * schedule.lanes;
@@ -336,17 +326,15 @@ TEST_P(ContractConvolution, PackedFilters) {
 
 TEST_P(ContractConvolution, Winograd) {
   std::mt19937 random(7);
-  auto pick = [&](int64_t low, int64_t high) {
-    return low + int64_t(random() % uint64_t(high - low + 1));
-  };
+  auto between = [&](int64_t low, int64_t high) { return pick(random, low, high); };
   for (int64_t winograd : {2, 4})
     for (int round = 0; round < 8; ++round) {
-      ConvolutionCase c{any,    pick(1, 4),       1,      pick(1, 40), pick(1, 70), {pick(3, 21), pick(3, 37)},
-                        {3, 3}, {1, 1}, {pick(0, 2), pick(0, 2)}, {1, 1},      true,        false};
+      ConvolutionCase c{any,    between(1, 4),       1,      between(1, 40), between(1, 70), {between(3, 21), between(3, 37)},
+                        {3, 3}, {1, 1}, {between(0, 2), between(0, 2)}, {1, 1},      true,        false};
       c.packed = true;
       c.winograd = winograd;
       // Every other round a schedule of several tasks along every axis.
-      int64_t rows = pick(1, 3), columns = pick(1, 3), images = pick(1, 2), registers = pick(1, 9);
+      int64_t rows = between(1, 3), columns = between(1, 3), images = between(1, 2), registers = between(1, 9);
       check(c, [&](cpu::ConvolutionSchedule &schedule) {
         if (round % 2 == 0)
           return;
