@@ -153,8 +153,9 @@ public:
   /// x[start:end:step] along an axis; clamped as in Python; end may be INT64_MAX.
   mlir::Value sliceAxis(mlir::Value x, int64_t axis, int64_t start, int64_t end, int64_t step);
   mlir::Value select(mlir::Value x, int64_t axis, int64_t index);
-  /// Writes `value` over the slice of `x` that sliceAxis reads.
+  /// Writes `value` over the slice of `x` that sliceAxis reads, or over the one that begins at `start` and is as long as `value`.
   mlir::Value sliceScatter(mlir::Value x, mlir::Value value, int64_t axis, int64_t start, int64_t end, int64_t step);
+  mlir::Value sliceScatter(mlir::Value x, mlir::Value value, int64_t axis, int64_t start, int64_t step);
   mlir::Value selectScatter(mlir::Value x, mlir::Value value, int64_t axis, int64_t index);
   /// torch.nn.functional.pad with mode constant: pairs from the last axis backwards.
   mlir::Value constantPad(mlir::Value x, Ints pads, double value);
@@ -167,12 +168,16 @@ public:
   // --- Normalisation ------------------------------------------------------------------
   mlir::Value softmax(mlir::Value x, int64_t axis);
   mlir::Value logSoftmax(mlir::Value x, int64_t axis);
-  /// Batch norm over axis 1. training: batch statistics, and the running ones (null
-  /// if not tracked) are updated with `momentum`; otherwise the running ones are used.
-  mlir::Value batchNorm(mlir::Value x, mlir::Value weight, mlir::Value bias, mlir::Value runningMean,
-                        mlir::Value runningVar, bool training, double momentum, double eps);
-  /// What instance norm leaves in its running statistics: means over the batch.
-  void trackInstanceStatistics(mlir::Value x, mlir::Value runningMean, mlir::Value runningVar, double momentum);
+  /// Of batch and instance norm; null if they are not tracked.
+  struct RunningStatistics {
+    mlir::Value mean, variance;
+  };
+  /// Batch norm over axis 1. training: batch statistics, and the running ones become
+  /// their next values; otherwise the running ones are used.
+  mlir::Value batchNorm(mlir::Value x, mlir::Value weight, mlir::Value bias, RunningStatistics &running,
+                        bool training, double momentum, double eps);
+  /// What instance norm makes of its running statistics: means over the batch.
+  RunningStatistics trackInstanceStatistics(mlir::Value x, RunningStatistics running, double momentum);
   mlir::Value rmsNorm(mlir::Value x, int64_t normalizedRank, mlir::Value weight, double eps);
   /// Over the last `normalizedRank` axes.
   mlir::Value layerNorm(mlir::Value x, int64_t normalizedRank, mlir::Value weight, mlir::Value bias, double eps);
@@ -185,6 +190,10 @@ public:
   mlir::Value indexTensor(mlir::Value x, int64_t axis, mlir::Value index);
   /// torch.gather.
   mlir::Value gatherAxis(mlir::Value x, int64_t axis, mlir::Value index);
+  /// x with `value` at the positions that indexTensor reads: instead of what is there, or added to it.
+  mlir::Value putTensor(mlir::Value x, int64_t axis, mlir::Value index, mlir::Value value, bool accumulate);
+  /// torch.scatter and scatter_add: the same for the elements that gatherAxis reads.
+  mlir::Value scatterAxis(mlir::Value x, int64_t axis, mlir::Value index, mlir::Value value, bool accumulate);
 
   // --- Recurrent layers -------------------------------------------------------------------
   /// Of one layer and direction; both biases or none.
@@ -227,6 +236,8 @@ private:
                           llvm::ArrayRef<std::string> aliases);
   mlir::Value withBias(mlir::Value y, mlir::Value bias);
   mlir::Value indexed(mlir::Value x, mlir::Value index, int64_t axis, int64_t padding, bool mayBeNegative);
+  mlir::Value checkedPositions(mlir::Value x, mlir::Value index, int64_t axis, bool mayBeNegative);
+  bool checkElementPositions(mlir::Value x, mlir::Value index, int64_t axis, llvm::StringRef what);
   mlir::Value positions(mlir::AffineExpr count, llvm::StringRef text, mlir::ValueRange others,
                         const std::map<std::string, double> &parameters = {});
   mlir::Value windowPositions(int64_t kernel, mlir::AffineExpr count, int64_t stride, int64_t dilation);

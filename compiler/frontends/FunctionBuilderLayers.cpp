@@ -208,8 +208,13 @@ Value FunctionBuilder::logSoftmax(Value x, int64_t a) {
   return LogSoftmaxOp::create(b, loc, x.getType(), x, axis(x, a));
 }
 
-Value FunctionBuilder::batchNorm(Value x, Value weight, Value bias, Value runningMean, Value runningVar,
-                                 bool training, double momentum, double eps) {
+/// A running statistic after one more batch.
+static Expr blend(double momentum) {
+  return Expr::input(0) * Expr::constant(1.0 - momentum) + Expr::input(1) * Expr::constant(momentum);
+}
+
+Value FunctionBuilder::batchNorm(Value x, Value weight, Value bias, RunningStatistics &running, bool training,
+                                 double momentum, double eps) {
   if (!x)
     return {};
   Type type = elementTypeOf(x);
@@ -217,7 +222,7 @@ Value FunctionBuilder::batchNorm(Value x, Value weight, Value bias, Value runnin
   line[1] = dims[1];
   auto channels = [&](Value v) { return reshape(v, line); };
   Value mean, variance;
-  if (training || !runningMean) {
+  if (training || !running.mean) {
     SmallVector<int64_t> axes{0};
     AffineExpr count = dims[0];
     for (size_t d = 2; d < dims.size(); ++d) {
@@ -229,18 +234,15 @@ Value FunctionBuilder::batchNorm(Value x, Value weight, Value bias, Value runnin
     Value squares = sum(mul(centred, centred), axes);
     Value n = sizeAsScalar(count, type);
     variance = div(squares, n);
-    if (training && runningMean) {
-      Dims flat{dims[1]};
-      auto blend = [&](Value old, Value fresh) {
-        Expr e = Expr::input(0) * Expr::constant(1.0 - momentum) + Expr::input(1) * Expr::constant(momentum);
-        return map(e, {old, reshape(fresh, flat)}, elementTypeOf(old));
+    if (training && running.mean) {
+      auto next = [&](Value old, Value fresh) {
+        return map(blend(momentum), {old, reshape(fresh, {dims[1]})}, elementTypeOf(old));
       };
-      updateState(runningMean, blend(runningMean, mean));
-      updateState(runningVar, blend(runningVar, map("x0 / (x1 - 1.0)", {squares, n})));
+      running = {next(running.mean, mean), next(running.variance, map("x0 / (x1 - 1.0)", {squares, n}))};
     }
   } else {
-    mean = channels(runningMean);
-    variance = channels(runningVar);
+    mean = channels(running.mean);
+    variance = channels(running.variance);
   }
   Value scale = map(Expr::make(Primitive::Rsqrt, {Expr::input(0) + Expr::constant(eps)}), variance, type);
   Value y = map("(x0 - x1) * x2", {x, mean, scale});
@@ -271,20 +273,17 @@ Value FunctionBuilder::rmsNorm(Value x, int64_t normalizedRank, Value weight, do
   return weight ? mul(y, weight) : y;
 }
 
-void FunctionBuilder::trackInstanceStatistics(Value x, Value runningMean, Value runningVar, double momentum) {
-  if (!x)
-    return;
+FunctionBuilder::RunningStatistics FunctionBuilder::trackInstanceStatistics(Value x, RunningStatistics running,
+                                                                            double momentum) {
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(2, rankOf(x)));
   Value mean = nn::Builder::mean(x, axes), centred = sub(x, mean);
   Value n = sizeAsScalar(product(context(), ArrayRef(dimsOf(x)).drop_front(2)), elementTypeOf(x));
   Value variance = map("x0 / (x1 - 1.0)", {sum(mul(centred, centred), axes), n});
-  auto update = [&](Value running, Value fresh) { // fresh [N, C, 1...]
-    Value channels = reshape(nn::Builder::mean(fresh, 0), dimsOf(running));
-    Expr e = Expr::input(0) * Expr::constant(1.0 - momentum) + Expr::input(1) * Expr::constant(momentum);
-    updateState(running, map(e, {running, channels}, elementTypeOf(running)));
+  auto next = [&](Value old, Value fresh) { // fresh [N, C, 1...]
+    Value channels = reshape(nn::Builder::mean(fresh, 0), dimsOf(old));
+    return map(blend(momentum), {old, channels}, elementTypeOf(old));
   };
-  update(runningMean, mean);
-  update(runningVar, variance);
+  return {next(running.mean, mean), next(running.variance, variance)};
 }
 
 //===-- random ---------------------------------------------------------------------------===//

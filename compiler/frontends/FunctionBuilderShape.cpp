@@ -145,12 +145,15 @@ Value FunctionBuilder::sliceScatter(Value x, Value value, int64_t a, int64_t sta
   if (!old || !value)
     return {};
   a = axis(x, a);
-  Dims dims = dimsOf(x), part = dimsOf(old);
-  if (sameSizes(dims, part))
-    return broadcast(value, dims);
   if (start < 0)
-    start += *constantSize(dims[a]);
-  value = broadcast(convert(value, elementTypeOf(x)), part);
+    start += *constantSize(dimsOf(x)[a]);
+  return sliceScatter(x, broadcast(convert(value, elementTypeOf(x)), dimsOf(old)), a, start, step);
+}
+
+Value FunctionBuilder::sliceScatter(Value x, Value value, int64_t a, int64_t start, int64_t step) {
+  Dims dims = dimsOf(x), part = dimsOf(value);
+  if (sameSizes(dims, part))
+    return value;
   // The value in its place among zeros, chosen where the index lies on the slice.
   SmallVector<int64_t> starts(dims.size(), 0), interior(dims.size(), 0);
   starts[a] = start;
@@ -160,12 +163,12 @@ Value FunctionBuilder::sliceScatter(Value x, Value value, int64_t a, int64_t sta
   Expr offset = i - Expr::constant(start);
   Expr on = Expr::make(Primitive::And, {
       Expr::make(Primitive::Ge, {offset, Expr::constant(0)}),
-      Expr::make(Primitive::Lt, {offset, Expr::constant(*constantSize(part[a]) * step)})});
+      Expr::make(Primitive::Lt, {offset, Expr::input(3) * Expr::constant(step)})});
   if (step > 1)
     on = Expr::make(Primitive::And, {on, Expr::make(Primitive::Eq, {
         Expr::make(Primitive::Remainder, {offset, Expr::constant(step)}), Expr::constant(0)})});
-  Value position = iota(dims, a, b.getI64Type());
-  return map(nnc::select(on, Expr::input(1), Expr::input(2)), {position, placed, x}, elementTypeOf(x), "scatter");
+  Value position = iota(dims, a, b.getI64Type()), length = sizeAsScalar(part[a], b.getI64Type());
+  return map(nnc::select(on, Expr::input(1), Expr::input(2)), {position, placed, x, length}, elementTypeOf(x), "scatter");
 }
 
 Value FunctionBuilder::selectScatter(Value x, Value value, int64_t a, int64_t index) {
@@ -176,7 +179,7 @@ Value FunctionBuilder::selectScatter(Value x, Value value, int64_t a, int64_t in
     index += *constantSize(dimsOf(x)[a]);
   Dims part = dimsOf(x);
   part.erase(part.begin() + a);
-  return sliceScatter(x, unsqueeze(broadcast(value, part), a), a, index, index + 1, 1);
+  return sliceScatter(x, unsqueeze(broadcast(convert(value, elementTypeOf(x)), part), a), a, index, 1);
 }
 
 Value FunctionBuilder::constantPad(Value x, Ints pads, double value) {

@@ -1,6 +1,7 @@
 """The conformance cases: small networks, one idea each. A case is
 `case(group, name, module, *inputs, ...)`; see generate.py for what is made of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,8 @@ class Case:
     dynamic: bool = True  # export with the first axis of every input named N
     double: bool = False  # a float64 model
     further_batch: int = 0  # golden values for this batch, too (dynamic only)
+    keywords: tuple = ()  # names of the last inputs, where forward takes them by keyword
+    structure: Callable = None  # the positional arguments from the flat inputs, where they are nested
 
 
 CASES = []

@@ -18,6 +18,7 @@ import zipfile
 
 import numpy as np
 import torch
+from torch.utils import _pytree as pytree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path += [os.path.join(HERE, "..", "..", "models", "zoo")]
@@ -27,14 +28,22 @@ from export import save  # noqa: E402
 MAX_BATCH = 40
 
 
-def run(module, inputs, cotangents, dtype):
-    """Outputs, gradients and changed buffers of `module` at `dtype`, by key."""
-    module = copy.deepcopy(module).to(dtype)
+def arguments(case, inputs):
+    """What forward takes, positional and by keyword, made of the flat inputs."""
+    if case.structure:
+        return case.structure(*inputs), {}
+    positional = len(inputs) - len(case.keywords)
+    return tuple(inputs[:positional]), dict(zip(case.keywords, inputs[positional:]))
+
+
+def run(case, inputs, cotangents, dtype):
+    """Outputs, gradients and changed buffers of the case's module at `dtype`, by key."""
+    module = copy.deepcopy(case.module).to(dtype)
     inputs = [x.detach().to(dtype, copy=True).requires_grad_() if x.is_floating_point() else x for x in inputs]
     before = {name: value.clone() for name, value in module.named_buffers()}
     # The identity keeps a model from mutating a leaf.
-    outputs = module(*[x * 1 if x.is_floating_point() else x for x in inputs])
-    outputs = list(outputs) if isinstance(outputs, tuple) else [outputs]
+    positional, keywords = arguments(case, [x * 1 if x.is_floating_point() else x for x in inputs])
+    outputs = [y for y in pytree.tree_leaves(module(*positional, **keywords)) if y is not None]
     result = {str(i): y.detach() for i, y in enumerate(outputs)}
     if cotangents is None:
         generator = torch.Generator().manual_seed(1)
@@ -56,14 +65,19 @@ def run(module, inputs, cotangents, dtype):
 
 def exported(case, dynamic):
     batch = torch.export.Dim("N", min=1, max=MAX_BATCH)
-    shapes = tuple({0: batch} if dynamic else None for _ in case.inputs)
     # The module takes *inputs: one entry that holds the tuple, unless its forward names them.
     variadic = type(case.module).__name__ == "Lambda"
     module = copy.deepcopy(case.module).double() if case.double else case.module
     inputs = tuple(x.double() if case.double and x.is_floating_point() else x for x in case.inputs)
     if dynamic:  # a size of 1 would be taken for fixed
         inputs = tuple(resized(x, max(2, x.shape[0])) for x in inputs)
-    program = torch.export.export(module, inputs, dynamic_shapes=((shapes,) if variadic else shapes) if dynamic else None)
+    positional, keywords = arguments(case, inputs)
+    shapes = None
+    if dynamic:
+        assert not keywords  # their shapes would have to be given by name
+        shapes, _ = arguments(case, [{0: batch} for _ in inputs])
+        shapes = (shapes,) if variadic else shapes
+    program = torch.export.export(module, positional, keywords, dynamic_shapes=shapes)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.pt2")
         save(program, path)
@@ -106,8 +120,8 @@ def write_case(archive, case):
     first_batch = case.inputs[0].shape[0]
     for batch in [first_batch] + ([case.further_batch] if case.further_batch else []):
         inputs = case.inputs if batch == first_batch else [resized(x, batch) for x in case.inputs]
-        golden, cotangents = run(case.module, inputs, None, torch.float64)
-        own, _ = run(case.module, inputs, cotangents, torch.float32)
+        golden, cotangents = run(case, inputs, None, torch.float64)
+        own, _ = run(case, inputs, cotangents, torch.float32)
         write_arrays(f"{batch}/input", {str(i): x for i, x in enumerate(inputs)} | cotangents, dtype)
         write_arrays(f"{batch}/golden", golden, dtype)
         errors[batch] = {

@@ -221,10 +221,16 @@ template <size_t rank> static Results adaptiveMaxPool(Call &call) {
 
 //===-- normalisation ---------------------------------------------------------------===//
 
+/// Training changes the running statistics, which the file does not say.
+static void writeBack(Call &call, FunctionBuilder::RunningStatistics running) {
+  call.write("running_mean", running.mean);
+  call.write("running_var", running.variance);
+}
+
 static Results batchNorm(Call &call) {
   Value x = call.tensor("input"), weight = call.optionalTensor("weight"),
-        bias = call.optionalTensor("bias"), mean = call.optionalTensor("running_mean"),
-        variance = call.optionalTensor("running_var");
+        bias = call.optionalTensor("bias");
+  FunctionBuilder::RunningStatistics running = {call.optionalTensor("running_mean"), call.optionalTensor("running_var")};
   bool training = call.training("training");
   if (call.hasFailed())
     return {Value()};
@@ -232,19 +238,16 @@ static Results batchNorm(Call &call) {
   if (dims.size() < 2)
     call.reject("input", "must have an axis of channels");
   else if (fits(call, "weight", weight, dims[1]) && fits(call, "bias", bias, dims[1]) &&
-           fits(call, "running_mean", mean, dims[1]))
-    fits(call, "running_var", variance, dims[1]);
-  if (!mean != !variance)
+           fits(call, "running_mean", running.mean, dims[1]))
+    fits(call, "running_var", running.variance, dims[1]);
+  if (!running.mean != !running.variance)
     call.reject("running_var", "must be given if and only if running_mean is");
-  if (training && mean && (!isa<BlockArgument>(mean) || !isa<BlockArgument>(variance)))
-    call.reject("running_mean", "must be a buffer of the module");
   if (call.hasFailed())
     return {Value()};
-  Value y = call.builder.batchNorm(x, weight, bias, mean, variance, training,
-                                   call.number("momentum", 0.1), call.number("eps", 1e-5));
-  if (training && mean)
-    for (llvm::StringRef state : {"running_mean", "running_var"})
-      call.distrust(state, "an earlier batch norm of this forward pass has updated it");
+  Value y = call.builder.batchNorm(x, weight, bias, running, training, call.number("momentum", 0.1),
+                                   call.number("eps", 1e-5));
+  if (training && running.mean)
+    writeBack(call, running);
   return {y};
 }
 
@@ -285,29 +288,23 @@ static Results groupNorm(Call &call) {
 /// With the input's statistics, or with the tracked ones, which training also updates.
 static Results instanceNorm(Call &call) {
   nn::Dims dims = call.selfDims();
-  Value x = call.self(), mean = call.optionalTensor("running_mean"), variance = call.optionalTensor("running_var");
+  Value x = call.self();
+  FunctionBuilder::RunningStatistics running = {call.optionalTensor("running_mean"), call.optionalTensor("running_var")};
   bool training = call.training("use_input_stats");
   if (dims.size() < 2 || call.hasFailed())
     return {Value()};
   for (llvm::StringRef name : {"weight", "bias", "running_mean", "running_var"})
     if (!fits(call, name, call.optionalTensor(name), dims[1]))
       return {Value()};
-  if (mean && !variance) {
+  if (running.mean && !running.variance) {
     call.reject("running_var", "must be given if running_mean is");
     return {Value()};
   }
-  if (mean && !training)
-    return {call.builder.batchNorm(x, call.optionalTensor("weight"), call.optionalTensor("bias"), mean, variance, false, 0,
+  if (running.mean && !training)
+    return {call.builder.batchNorm(x, call.optionalTensor("weight"), call.optionalTensor("bias"), running, false, 0,
                                    call.number("eps", 1e-5))};
-  if (mean) {
-    if (!isa<BlockArgument>(mean) || !variance || !isa<BlockArgument>(variance)) {
-      call.reject("running_mean", "and running_var must be buffers of the module");
-      return {Value()};
-    }
-    call.builder.trackInstanceStatistics(x, mean, variance, call.number("momentum", 0.1));
-    for (llvm::StringRef state : {"running_mean", "running_var"})
-      call.distrust(state, "an earlier instance norm of this forward pass has updated it");
-  }
+  if (running.mean)
+    writeBack(call, call.builder.trackInstanceStatistics(x, running, call.number("momentum", 0.1)));
   return {normalizeGroups(call, dims[1])};
 }
 

@@ -23,24 +23,89 @@ static Results gather(Call &call) {
   return {call.builder.gatherAxis(call.self(), call.axis("dim"), call.tensor("index"))};
 }
 
-/// x[:, index]: one index tensor; the axes before it are whole.
+/// x[:, i, j]: index tensors of adjacent axes; the others are whole. `x` becomes the tensor
+/// with these axes as one, `position` the positions along it.
+static bool joinIndices(Call &call, Value &x, int64_t &axis, Value &position) {
+  SmallVector<Value> indices = call.optionalTensorList("indices");
+  axis = -1;
+  int64_t last = -1;
+  for (auto [at, value] : llvm::enumerate(indices)) {
+    if (!value)
+      continue;
+    if (nn::elementTypeOf(value).isInteger(1))
+      call.reject("indices", "hold a mask: results whose shape depends on values are not supported");
+    if (axis >= 0 && last + 1 != static_cast<int64_t>(at))
+      call.reject("indices", "hold tensors for axes that are not adjacent, which is not supported");
+    axis = axis < 0 ? at : axis;
+    last = at;
+  }
+  if (axis < 0 || call.hasFailed() || !x)
+    return false;
+  position = indices[axis];
+  FunctionBuilder &builder = call.builder;
+  for (int64_t at = axis + 1; at <= last; ++at) {
+    auto fromFront = [&](Value index, AffineExpr size) {
+      return builder.formula("select(x0 < 0, x0 + x1, x0)", {index, builder.sizeAsScalar(size, nn::elementTypeOf(index))},
+                             nn::elementTypeOf(index));
+    };
+    AffineExpr size = nn::dimsOf(x)[axis + 1];
+    Value row = fromFront(position, nn::dimsOf(x)[axis]), column = fromFront(indices[at], size);
+    Value width = builder.sizeAsScalar(size, nn::elementTypeOf(row));
+    position = builder.elementwise("add", {builder.elementwise("mul", {row, width}), column});
+    x = builder.flatten(x, axis, axis + 1);
+  }
+  return position && x;
+}
+
 static Results index(Call &call) {
   Value x = call.self(), position;
-  int64_t axis = -1;
+  int64_t axis;
+  return {joinIndices(call, x, axis, position) ? call.builder.indexTensor(x, axis, position) : Value()};
+}
+
+static Results indexPut(Call &call) {
+  Value x = call.self(), position, value = call.tensor("values");
+  int64_t axis;
   SmallVector<Value> indices = call.optionalTensorList("indices");
-  for (auto [at, value] : llvm::enumerate(indices)) {
-    if (value && position)
-      call.reject("indices", "hold more than one tensor, which is not supported");
-    if (value) {
-      position = value;
-      axis = at;
-    }
+  bool accumulate = call.flag("accumulate", false);
+  if (indices.size() == 1 && indices[0] && x && value && nn::elementTypeOf(indices[0]).isInteger(1) && !accumulate) {
+    // A mask: one value for all of its elements.
+    if (nn::rankOf(value) > 0)
+      call.reject("values", "must be one number where the index is a mask");
+    nn::Dims line(nn::rankOf(x), call.builder.size(1)), mask = nn::dimsOf(indices[0]);
+    llvm::copy(mask, line.begin());
+    if (call.hasFailed())
+      return {Value()};
+    return {call.builder.elementwise("where", {call.builder.view(indices[0], line), value, x})};
   }
-  if (position && nn::elementTypeOf(position).isInteger(1))
-    call.reject("indices", "hold a mask: results whose shape depends on values are not supported");
-  if (!position || call.hasFailed() || !x)
+  if (!joinIndices(call, x, axis, position))
     return {Value()};
-  return {call.builder.indexTensor(x, axis, position)};
+  return {call.builder.view(call.builder.putTensor(x, axis, position, value, accumulate), call.selfDims())};
+}
+
+/// index_add, index_copy and index_fill: the index has one axis.
+static Results indexAdd(Call &call) {
+  Value source = call.tensor("source");
+  if (call.given("alpha"))
+    source = call.builder.elementwise("mul", {source, call.operand("alpha")});
+  return {call.builder.putTensor(call.self(), call.axis("dim"), call.tensor("index"), source, true)};
+}
+
+static Results indexCopy(Call &call) {
+  return {call.builder.putTensor(call.self(), call.axis("dim"), call.tensor("index"), call.tensor("source"), false)};
+}
+
+static Value numberOrTensor(Call &call, llvm::StringRef name) {
+  return call.tensorName(name).empty() ? call.builder.full({}, call.outputType(), call.number(name)) : call.tensor(name);
+}
+
+static Results indexFill(Call &call) {
+  return {call.builder.putTensor(call.self(), call.axis("dim"), call.tensor("index"), numberOrTensor(call, "value"), false)};
+}
+
+template <bool accumulate> static Results scatter(Call &call) {
+  Value value = call.given("value") ? numberOrTensor(call, "value") : call.tensor("src");
+  return {call.builder.scatterAxis(call.self(), call.axis("dim"), call.tensor("index"), value, accumulate)};
 }
 
 //===-- recurrent layers ----------------------------------------------------------------===//
@@ -97,6 +162,14 @@ static constexpr AtenOp sequences[] = {
     {"index_select", indexSelect},
     {"gather", gather},
     {"index", index},
+    {"index_put", indexPut},
+    {"index_add", indexAdd},
+    {"index_copy", indexCopy},
+    {"index_fill.int_Scalar", indexFill},
+    {"index_fill.int_Tensor", indexFill},
+    {"scatter.value", scatter<false>},
+    {"scatter.src", scatter<false>},
+    {"scatter_add", scatter<true>},
     {"lstm.input", recurrent<Kind::lstm>},
     {"gru.input", recurrent<Kind::gru>},
     {"rnn_tanh.input", recurrent<Kind::rnn_tanh>},

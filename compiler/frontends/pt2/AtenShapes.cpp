@@ -80,6 +80,23 @@ static Results arange(Call &call) {
   return {call.builder.map(value, {index}, type)};
 }
 
+static Results eye(Call &call) {
+  nn::Dims dims = call.outputDims();
+  Type index = IntegerType::get(call.builder.context(), 64);
+  return {call.builder.formula("select(x0 == x1, 1, 0)", {call.builder.iota(dims, 0, index), call.builder.iota(dims, 1, index)},
+                               call.outputType())};
+}
+
+/// F.one_hot: the classes along a new last axis.
+static Results oneHot(Call &call) {
+  nn::Dims dims = call.outputDims();
+  Value index = call.self();
+  if (!index)
+    return {Value()};
+  Value classes = call.builder.iota(dims, dims.size() - 1, nn::elementTypeOf(index));
+  return {call.builder.formula("select(x0 == x1, 1, 0)", {call.builder.unsqueezeAxis(index, -1), classes}, call.outputType())};
+}
+
 static constexpr AtenOp shapes[] = {
     {"cat", cat},
     {"concat", cat},
@@ -113,6 +130,9 @@ static constexpr AtenOp shapes[] = {
     {"full_like", full},
     {"new_full", full},
     {"scalar_tensor", scalarTensor},
+    {"eye", eye},
+    {"eye.m", eye},
+    {"one_hot", oneHot},
     {"arange", arange},
     {"arange.start", arange},
     {"arange.start_step", arange},

@@ -88,13 +88,14 @@ static Results to(Call &call) {
   return {call.builder.toType(self, type)};
 }
 
-/// No gradient flows back through detach: its derivative is stated to be zero.
+/// No gradient flows back through detach: its derivative is stated to be zero. What is
+/// written through it changes the base's value and not the base's gradient.
 static Results detach(Call &call) {
   if (!isa<FloatType>(call.outputType()))
     return {View::identity()};
   FunctionBuilder *builder = &call.builder;
   return {View{[=](Value base) { return builder->map("stated(x0, x0, 0)", {base}); },
-               [](Value, Value view) { return view; }}};
+               [=](Value base, Value view) { return builder->map("stated(x1, x0, 1)", {base, view}); }}};
 }
 
 //===-- order of axes -------------------------------------------------------------===//
@@ -190,12 +191,7 @@ static View sliceView(Call &call, int64_t axis, int64_t start, int64_t step,
   steps[axis] = step;
   auto read = [=](Value base) { return builder->slice(base, starts, out, steps); };
   auto write = [=](Value base, Value view) -> Value {
-    std::optional<int64_t> size = nn::constantSize(out[axis]);
-    if (!size || !nn::constantSize(whole[axis]))
-      return builder->error("a change in place of a slice along a symbolic axis is not supported");
-    if (*size == 0)
-      return base;
-    return builder->sliceScatter(base, view, axis, start, start + (*size - 1) * step + 1, step);
+    return nn::constantSize(out[axis]) == 0 ? base : builder->sliceScatter(base, view, axis, start, step);
   };
   return {read, write};
 }
@@ -234,14 +230,8 @@ static View selectView(Call &call, int64_t axis, int64_t index) {
     call.reject("dim", "must name an axis of the tensor");
     return View::identity();
   }
-  bool symbolic = !nn::constantSize(dims[axis]);
   return {[=](Value base) { return builder->select(base, axis, index); },
-          [=](Value base, Value view) -> Value {
-            if (symbolic)
-              return builder->error(
-                  "a change in place of one element along a symbolic axis is not supported");
-            return builder->selectScatter(base, view, axis, index);
-          }};
+          [=](Value base, Value view) { return builder->selectScatter(base, view, axis, index); }};
 }
 
 static Results select(Call &call) {
@@ -294,15 +284,20 @@ static Results diagonal(Call &call) {
       order.push_back(axis);
   int64_t last = order.size();
   order.append({first[0], second[0]});
+  int64_t start = offset >= 0 ? offset : -offset * columns;
   FunctionBuilder *builder = &call.builder;
+  auto join = [=](Value base) { return builder->flatten(builder->permute(base, order), last, last + 1); };
   return {View{[=](Value base) -> Value {
-                 Value joined = builder->flatten(builder->permute(base, order), last, last + 1);
                  SmallVector<int64_t> starts(last + 1, 0), steps(last + 1, 1);
-                 starts[last] = offset >= 0 ? offset : -offset * columns;
+                 starts[last] = start;
                  steps[last] = columns + 1;
-                 return builder->slice(joined, starts, out, steps);
+                 return builder->slice(join(base), starts, out, steps);
                },
-               nullptr}};
+               [=](Value base, Value view) {
+                 Value joined = builder->sliceScatter(join(base), view, last, start, columns + 1);
+                 Value apart = builder->view(joined, nn::dimsOf(builder->permute(base, order)));
+                 return builder->permute(apart, nn::inversePermutation(order));
+               }}};
 }
 
 static Results unfold(Call &call) {

@@ -88,10 +88,7 @@ Value Call::readTensor(const Argument &argument) {
     reject("", "is not a tensor");
     return {};
   }
-  std::string problem;
-  Value value = tensors.read(argument.text, problem);
-  if (!problem.empty())
-    reject(argument.text, "cannot be read: " + problem);
+  Value value = tensors.read(argument.text);
   failed |= !value;
   return value;
 }
@@ -267,9 +264,10 @@ Operand Call::operand(StringRef name) {
   return Scalar{};
 }
 
-void Call::distrust(StringRef argument, StringRef why) {
-  if (StringRef name = tensorName(argument); !name.empty())
-    tensors.distrust(name, why);
+void Call::write(StringRef name, Value value) {
+  std::string problem;
+  if (value && !tensors.write(tensorName(name), value, problem))
+    reject(name, "cannot be changed: " + problem);
 }
 
 nn::Dims Call::dims(const std::vector<SymbolicExpression> &sizes) {

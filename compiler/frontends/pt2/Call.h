@@ -65,7 +65,8 @@ public:
     return node.arguments.empty() ? llvm::StringRef() : llvm::StringRef(node.arguments[0].name);
   }
   mlir::Value self() { return tensor(selfName()); }
-  void distrust(llvm::StringRef argument, llvm::StringRef why);
+  /// The operator changes argument `name`.
+  void write(llvm::StringRef name, mlir::Value value);
 
   /// Sizes, strides and type as the file has them: of a result (lists flattened),
   /// of the first argument.

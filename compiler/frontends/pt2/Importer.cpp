@@ -214,9 +214,8 @@ bool Importer::defineResults(Call &call, Results results) {
     if (result.view) {
       if (call.tensorName(call.selfName()).empty())
         return fail(Twine(call.node.target) + ": the first argument is not a tensor");
-      std::string problem;
       if (!tensors.defineView(valueName, call.tensorName(call.selfName()), std::move(*result.view)) ||
-          !hasShapeOfFile(call, index, tensors.read(valueName, problem)))
+          !hasShapeOfFile(call, index, tensors.read(valueName)))
         return false;
       continue;
     }
@@ -231,7 +230,6 @@ bool Importer::defineResults(Call &call, Results results) {
 }
 
 bool Importer::addResults(ArrayRef<State> states) {
-  std::string problem;
   auto isResult = [](const OutputSpec &output) {
     return output.kind == OutputSpec::Kind::UserOutput || output.kind == OutputSpec::Kind::Loss;
   };
@@ -248,9 +246,9 @@ bool Importer::addResults(ArrayRef<State> states) {
       continue;
     if (!output.value.isTensor())
       return fail("output " + Twine(index) + " is not a tensor, which is not supported");
-    Value value = tensors.read(output.value.text, problem);
+    Value value = tensors.read(output.value.text);
     if (!value)
-      return problem.empty() ? false : fail("output " + Twine(index) + ": " + problem);
+      return false;
     builder.addOutput(count == 1 ? "output" : "output" + std::to_string(index), value);
     ++index;
   }
@@ -259,16 +257,16 @@ bool Importer::addResults(ArrayRef<State> states) {
     StringRef value = state.values.front();
     for (const OutputSpec &output : program.outputs)
       if (output.kind == OutputSpec::Kind::BufferMutation && output.name == state.input->name)
-        if (Value updated = tensors.read(output.value.text, problem))
+        if (Value updated = tensors.read(output.value.text))
           builder.updateState(boundary.at(value.str()), updated);
     if (!tensors.isMutated(value))
       continue;
     if (state.input->kind == InputSpec::Kind::Parameter)
       return fail("forward changes the parameter " + state.input->name +
                   ", which is not supported");
-    Value updated = tensors.read(value, problem);
+    Value updated = tensors.read(value);
     if (!updated)
-      return problem.empty() ? false : fail(problem);
+      return false;
     builder.updateState(boundary.at(value.str()), updated);
     if (constantArguments.count(value.str()))
       changedConstants.insert(state.input->name);

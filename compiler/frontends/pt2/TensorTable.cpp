@@ -26,15 +26,9 @@ bool TensorTable::defineView(StringRef name, StringRef base, View view) {
   return readable;
 }
 
-Value TensorTable::read(StringRef name, std::string &problem) {
+Value TensorTable::read(StringRef name) {
   auto found = tensors.find(name.str());
-  if (found == tensors.end())
-    return {};
-  if (!found->second->storage->distrust.empty()) {
-    problem = found->second->storage->distrust;
-    return {};
-  }
-  return read(*found->second);
+  return found == tensors.end() ? Value() : read(*found->second);
 }
 
 Value TensorTable::read(Tensor &tensor) {
@@ -67,10 +61,6 @@ bool TensorTable::write(Tensor &tensor, Value value, std::string &problem) {
   tensor.value = value;
   tensor.version = tensor.storage->version;
   return true;
-}
-
-void TensorTable::distrust(StringRef name, StringRef why) {
-  at(name).storage->distrust = why.str();
 }
 
 bool TensorTable::isMutated(StringRef name) const { return at(name).storage->version > 0; }

@@ -30,14 +30,10 @@ public:
   /// A view of another tensor; false if reading it failed (an error was reported).
   bool defineView(llvm::StringRef name, llvm::StringRef base, View view);
 
-  /// The value as of now; null if there is none. `problem` is set if it is not to be
-  /// read (see distrust).
-  mlir::Value read(llvm::StringRef name, std::string &problem);
+  /// The value as of now; null if there is none.
+  mlir::Value read(llvm::StringRef name);
   /// A mutation; false with `problem` set if it is not possible.
   bool write(llvm::StringRef name, mlir::Value value, std::string &problem);
-
-  /// Reading the tensor from now on is the error `why`.
-  void distrust(llvm::StringRef name, llvm::StringRef why);
 
   /// Whether the tensor's memory was mutated.
   bool isMutated(llvm::StringRef name) const;
@@ -46,7 +42,6 @@ private:
   struct Storage {
     mlir::Value value;
     unsigned version = 0;
-    std::string distrust;
   };
   struct Tensor {
     std::shared_ptr<Storage> storage;
