@@ -50,6 +50,9 @@ struct CompileOptions {
   /// Lets 3x3 convolutions use Winograd's filtering where that is faster. Its rounding
   /// error is up to about ten times that of a direct sum.
   bool winograd = true;
+  /// Inference alone, with parameters as constants of the library: what depends on nothing
+  /// else is computed now; there is nothing to set, load or save.
+  bool frozen = false;
   /// Upper bound of a dimension whose exported range is unbounded; 0: none given.
   int64_t maxBatch = 0;
   /// The C prefix; empty: the file name of the output.

@@ -1,4 +1,5 @@
 #include "compiler/Pipeline.h"
+#include "compiler/Freeze.h"
 #include "codegen/cpu/EmitLoops.h"
 #include "codegen/cpu/LowerToLLVM.h"
 #include "codegen/cpu/ParallelObject.h"
@@ -7,6 +8,7 @@
 #include "compiler/autodiff/Optimizers.h"
 #include "compiler/autodiff/Training.h"
 #include "compiler/frontends/pt2/Modes.h"
+#include "compiler/transforms/FoldAffine.h"
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/PackFilters.h"
 #include "compiler/transforms/PackRecurrentWeights.h"
@@ -101,9 +103,11 @@ static LogicalResult lowerToCore(Compilation &c) {
     return failure();
   if (c.options.optimization == 0)
     return success();
+  auto forward = c.module->lookupSymbol<func::FuncOp>("forward");
+  foldAffine(forward, c.options.frozen);
   for (auto function : c.module->getOps<func::FuncOp>())
     packFilters(function, c.target, c.options.winograd);
-  outlinePrepare(*c.module, c.module->lookupSymbol<func::FuncOp>("forward"));
+  outlinePrepare(*c.module, forward);
   return success();
 }
 
@@ -133,12 +137,15 @@ static LogicalResult planAll(Compilation &c) {
   c.layout = layoutState(*c.module, [&](StringRef kind, StringRef name) -> StringRef {
     if (kind == "lr")
       return lr;
+    if (kind == "prepared")
+      if (auto value = c.prepared.find(name); value != c.prepared.end())
+        return value->second;
     if (kind == "parameter" || kind == "buffer" || kind == "constant")
       for (const pt2::ImportedModel &source : c.sources)
         if (auto blob = source.blobs.find(name.str()); blob != source.blobs.end())
           return blob->second.bytes;
     return {};
-  });
+  }, c.options.frozen);
   c.layout.interface.name = c.options.name;
   c.layout.interface.cpu = c.target.cpu;
   c.layout.interface.cpuFeatures = c.target.requiredFeatures();
@@ -179,6 +186,25 @@ static std::string describePlace(Location location) {
   return place.empty() ? place : place + ": ";
 }
 
+llvm::Error Compilation::reportedErrors() const {
+  return llvm::createStringError(options.model + ": " + llvm::join(diagnostics, "\n"));
+}
+
+namespace {
+struct Step {
+  Stage stage;
+  LogicalResult (*run)(Compilation &);
+};
+} // namespace
+
+/// Those up to `last`, each checked.
+static llvm::Error runSteps(Compilation &c, Stage last, ArrayRef<Step> steps) {
+  for (const Step &step : steps)
+    if (step.stage <= last && (failed(step.run(c)) || failed(verify(*c.module)) || failed(verifyStage(*c.module, step.stage))))
+      return c.reportedErrors();
+  return llvm::Error::success();
+}
+
 llvm::Error runStages(Compilation &c, Stage last) {
   llvm::Expected<cpu::Target> target = cpu::Target::forCPU(c.options.cpu);
   if (!target)
@@ -197,20 +223,19 @@ llvm::Error runStages(Compilation &c, Stage last) {
     c.diagnostics.push_back(describePlace(diagnostic.getLocation()) + diagnostic.str());
     return success();
   });
-  struct Step {
-    Stage stage;
-    LogicalResult (*run)(Compilation &);
-  };
-  const Step steps[] = {{Stage::Train, appendTraining}, {Stage::Core, lowerToCore},
-                        {Stage::Kernels, formAllKernels}, {Stage::Plan, planAll},
-                        {Stage::Loops, emitAllLoops},
-                        {Stage::LLVM, [](Compilation &c) { return cpu::lowerToLLVM(*c.module); }}};
-  for (const Step &step : steps) {
-    if (last < step.stage)
-      return llvm::Error::success();
-    if (failed(step.run(c)) || failed(verify(*c.module)) || failed(verifyStage(*c.module, step.stage)))
-      return llvm::createStringError(c.options.model + ": " + llvm::join(c.diagnostics, "\n"));
-  }
+  if (llvm::Error error = runSteps(c, last, {{Stage::Train, appendTraining}, {Stage::Core, lowerToCore}}))
+    return error;
+  if (c.options.frozen && last > Stage::Core)
+    if (llvm::Error error = freezePrepared(c))
+      return error;
+  return runStagesFromCore(c, last);
+}
+
+llvm::Error runStagesFromCore(Compilation &c, Stage last) {
+  if (llvm::Error error = runSteps(c, last,
+                                   {{Stage::Kernels, formAllKernels}, {Stage::Plan, planAll}, {Stage::Loops, emitAllLoops},
+                                    {Stage::LLVM, [](Compilation &c) { return cpu::lowerToLLVM(*c.module); }}}))
+    return error;
   return last < Stage::Object ? llvm::Error::success() : emitNative(c);
 }
 

@@ -17,10 +17,16 @@ struct Compilation {
   std::vector<pt2::ImportedModel> sources; ///< keep weights and archives alive
   StateLayout layout;
   std::vector<llvm::SmallVector<char, 0>> objects;
-  std::vector<std::string> diagnostics; ///< errors that passes reported, with their place
+  llvm::StringMap<std::string> prepared; ///< frozen: what @prepare computes, by its name
+  std::vector<std::string> diagnostics;  ///< errors that passes reported, with their place
+
+  llvm::Error reportedErrors() const;
 };
 
 /// Runs the stages up to and including `last`. On an error, its text has one line a finding.
 llvm::Error runStages(Compilation &compilation, Stage last);
+
+/// The stages after CORE, likewise.
+llvm::Error runStagesFromCore(Compilation &compilation, Stage last);
 
 } // namespace nnc

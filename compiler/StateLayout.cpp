@@ -64,6 +64,12 @@ static void addVariable(StateLayout &layout, StringRef kind, DictionaryAttr attr
   variable.type = elementType(type.getElementType());
   variable.dims.assign(type.getShape().begin(), type.getShape().end());
   variable.requiresGrad = static_cast<bool>(attributes.get("nn.requires_grad"));
+  if (layout.interface.frozen) {
+    layout.initialData.resize(llvm::alignTo(layout.initialData.size(), alignment));
+    slot->second = layout.initialData.size();
+    layout.initialData += initial(kind, name);
+    return;
+  }
   variable.offset = layout.interface.stateBytes;
   slot->second = variable.offset;
   uint64_t width = std::max(8u, type.getElementType().getIntOrFloatBitWidth()) / 8;
@@ -76,8 +82,9 @@ static void addVariable(StateLayout &layout, StringRef kind, DictionaryAttr attr
   layout.interface.state.push_back(variable);
 }
 
-StateLayout layoutState(ModuleOp module, const InitialBytes &initial) {
+StateLayout layoutState(ModuleOp module, const InitialBytes &initial, bool frozen) {
   StateLayout layout;
+  layout.interface.frozen = frozen;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function->hasAttr("nn.worker_bytes"))
       continue;

@@ -15,7 +15,7 @@ using InitialBytes = std::function<llvm::StringRef(llvm::StringRef kind, llvm::S
 
 struct StateLayout {
   ModelInterface interface;
-  std::string initialData;
+  std::string initialData; ///< of a frozen model: the state itself
   llvm::StringMap<int64_t> offsets; ///< by "kind/name"
 
   int64_t offsetOf(llvm::StringRef kind, llvm::StringRef name) const {
@@ -24,6 +24,6 @@ struct StateLayout {
 };
 
 /// `module` holds planned functions (stage PLAN).
-StateLayout layoutState(mlir::ModuleOp module, const InitialBytes &initial);
+StateLayout layoutState(mlir::ModuleOp module, const InitialBytes &initial, bool frozen = false);
 
 } // namespace nnc

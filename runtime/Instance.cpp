@@ -146,7 +146,8 @@ static int32_t build(const nnc_model &model, const Settings &settings, const Lay
                      ErrorText error) {
   nnc_instance *instance = reinterpret_cast<nnc_instance *>(memory);
   instance->model = &model;
-  instance->state = memory + layout.state;
+  // A frozen model has no state: what compiled code reads is the library's own data.
+  instance->state = model.state_bytes ? memory + layout.state : const_cast<unsigned char *>(model.initial_data);
   instance->arena = memory + layout.arena;
   instance->workers = settings.workers;
   instance->userParallelFor = settings.parallelFor;

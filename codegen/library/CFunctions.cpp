@@ -17,16 +17,17 @@ std::vector<FixedFunction> fixedFunctions(const ModelInterface &model) {
       {"destroy", "nnc_rt_destroy", 'v', "p", false},
       {"call", "nnc_rt_call", 'i', "ppplpl", false},
       {"output_dims", "nnc_rt_output_dims", 'i', "ppplpl", false},
-      {"parameter_count", "nnc_rt_parameter_count", 'l', "", true},
-      {"parameter_name", "nnc_rt_parameter_name", 'p', "l", true},
-      {"parameter_bytes", "nnc_rt_parameter_bytes", 'l', "p", true},
-      {"parameter_get", "nnc_rt_parameter_get", 'i', "pppl", false},
-      {"parameter_set", "nnc_rt_parameter_set", 'i', "pppl", false},
-      {"save", "nnc_rt_save", 'i', "pp", false},
-      {"load", "nnc_rt_load", 'i', "pp", false},
       {"signature", "nnc_rt_signature", 'p', "", true},
       {"last_error", "nnc_rt_last_error", 'p', "p", false},
   };
+  if (!model.frozen)
+    functions.insert(functions.end(), {{"parameter_count", "nnc_rt_parameter_count", 'l', "", true},
+                                       {"parameter_name", "nnc_rt_parameter_name", 'p', "l", true},
+                                       {"parameter_bytes", "nnc_rt_parameter_bytes", 'l', "p", true},
+                                       {"parameter_get", "nnc_rt_parameter_get", 'i', "pppl", false},
+                                       {"parameter_set", "nnc_rt_parameter_set", 'i', "pppl", false},
+                                       {"save", "nnc_rt_save", 'i', "pp", false},
+                                       {"load", "nnc_rt_load", 'i', "pp", false}});
   if (hasVariable(model, StateVariable::LearningRate))
     functions.push_back({"set_lr", "nnc_rt_set_lr", 'i', "pd", false});
   if (hasVariable(model, StateVariable::Gradient))

@@ -85,7 +85,7 @@ void @_destroy(@_model *model); /* null is allowed */
 const char *@_last_error(const @_model *model);
 )";
 
-static const char stateFunctions[] = R"(
+static const char parameterFunctions[] = R"(
 /* ---- parameters ----------------------------------------------------------- */
 
 /* Parameters go by the names of the state_dict; get and set know buffers as well,
@@ -102,7 +102,9 @@ int @_parameter_set(@_model *model, const char *name, const void *data, size_t b
  * and then leaves the rest as it is. A file that does not fit changes nothing. */
 int @_save(@_model *model, const char *path);
 int @_load(@_model *model, const char *path);
+)";
 
+static const char callFunctions[] = R"(
 /* ---- calls by name -------------------------------------------------------- */
 
 /* Entries, shapes and dtypes as one line of JSON. */
@@ -335,7 +337,9 @@ std::string cHeader(const ModelInterface &model, llvm::StringRef base, uint64_t 
       out << "\n/* Sets the learning rate of the optimizer from here on. */\nint " << model.name
           << "_set_lr(" << model.name << "_model *model, double learning_rate);\n";
   }
-  out << fill(stateFunctions, model, {{"%PARAMETERS%", parameterList(model)}});
+  if (!model.frozen)
+    out << fill(parameterFunctions, model, {{"%PARAMETERS%", parameterList(model)}});
+  out << fill(callFunctions, model, {});
   out << "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
   return text;
 }
@@ -368,7 +372,9 @@ public:
   }
 
   @_model *get() const { return model; }
+)";
 
+static const char cxxParameters[] = R"(
   void save(const std::string &path) { check(@_save(model, path.c_str())); }
   void load(const std::string &path) { check(@_load(model, path.c_str())); }
 
@@ -395,6 +401,8 @@ std::string cxxHeader(const ModelInterface &model, llvm::StringRef base) {
       << ".h\"\n#include <stdexcept>\n#include <string>\n#include <utility>\n#include <vector>\n\n"
       << "namespace " << model.name << " {\n"
       << fill(cxxClass, model, {});
+  if (!model.frozen)
+    out << fill(cxxParameters, model, {});
   for (const EntryFunction &function : entryFunctions(model)) {
     std::string declarations, names;
     for (const Argument &argument : entryArguments(model, function)) {

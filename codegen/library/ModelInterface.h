@@ -74,6 +74,7 @@ struct ModelInterface {
   std::vector<SymbolInfo> symbols;
   std::vector<StateVariable> state;
   uint64_t stateBytes = 0;
+  bool frozen = false; ///< no state: the functions read constants from the initial data
   std::vector<Entry> entries;
   std::string cpu;                        ///< LLVM CPU name compiled for
   std::vector<std::string> cpuFeatures;   ///< features create() must find: avx2, fma, avx512f, ...

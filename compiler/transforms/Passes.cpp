@@ -5,6 +5,7 @@
 #include "compiler/StateLayout.h"
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/autodiff/Training.h"
+#include "compiler/transforms/FoldAffine.h"
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/PackFilters.h"
 #include "compiler/transforms/Plan.h"
@@ -88,6 +89,16 @@ struct AddTraining : StagePass<AddTraining> {
     if (!forward || !lossSpec || !spec || failed(addTraining(getOperation(), forward, *lossSpec, *spec)))
       signalPassFailure();
   }
+};
+
+struct FoldAffine : StagePass<FoldAffine, func::FuncOp> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FoldAffine)
+  FoldAffine() = default;
+  FoldAffine(const FoldAffine &other) : StagePass(other) {}
+  StringRef getArgument() const final { return "nnc-fold-affine"; }
+  StringRef getDescription() const final { return "Join scales and shifts that depend on state alone"; }
+  Option<bool> intoWeights{*this, "into-weights", llvm::cl::desc("factors into convolutions' weights"), llvm::cl::init(false)};
+  void runOnOperation() override { foldAffine(getOperation(), intoWeights); }
 };
 
 struct FormKernels : StagePass<FormKernels, func::FuncOp> {
@@ -177,6 +188,7 @@ void registerPasses() {
   PassRegistration<Decompose>();
   PassRegistration<Differentiate>();
   PassRegistration<AddTraining>();
+  PassRegistration<FoldAffine>();
   PassRegistration<FormKernels>();
   PassRegistration<PackFilters>();
   PassRegistration<Plan>();

@@ -9,6 +9,9 @@ namespace nnc {
 
 /// State that changes only between calls of forward.
 static bool isFixed(func::FuncOp function, BlockArgument argument) {
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    if (auto updated = function.getResultAttrOfType<IntegerAttr>(i, "nn.updates"); updated && updated.getInt() == argument.getArgNumber())
+      return false;
   auto kind = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.kind");
   return kind && llvm::is_contained({"parameter", "buffer", "constant"}, kind.getValue());
 }

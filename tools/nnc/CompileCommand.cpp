@@ -13,7 +13,7 @@ namespace {
 struct CompileCommand {
   ModelOptions model;
   std::string output, name, emit, train, evaluation;
-  bool gradient = false;
+  bool gradient = false, frozen = false;
 
   Error run() const {
     if (model.path.empty() == train.empty())
@@ -28,6 +28,9 @@ struct CompileCommand {
     options->trainAsExported = !train.empty();
     options->evaluationModel = evaluation;
     options->gradient = gradient;
+    options->frozen = frozen;
+    if (frozen && (gradient || options->loss))
+      return createStringError("--frozen fixes the parameters: leave out --loss, --optimizer and --gradient");
     options->name = name;
     for (StringRef path : {StringRef(options->model), StringRef(evaluation)})
       if (!path.empty() && !sys::fs::exists(path))
@@ -69,6 +72,8 @@ void addCompile(CLI::App &app, Action &action) {
   verb->add_option("--eval", command->evaluation, "With --train: the same model exported in eval(), for forward");
   command->model.addTrainingTo(*verb);
   verb->add_flag("--gradient", command->gradient, "Adds the entry `grad`: gradients of the outputs");
+  verb->add_flag("--frozen", command->frozen,
+                 "For inference alone: parameters become constants of the library; nothing to set, load or save");
   verb->add_option("-o,--output", command->output, "DIR/NAME; with --emit a file for the text");
   verb->add_option("--name", command->name, "The prefix of the C functions; without it the NAME of -o");
   verb->add_option("--emit", command->emit, "Prints a stage: graph, train, core, kernels, plan, loops, llvm");

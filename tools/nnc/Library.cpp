@@ -16,6 +16,7 @@ struct Library::Functions {
   int32_t (*create)(const nnc_options *, nnc_instance **, char *, size_t);
   void (*destroy)(nnc_instance *);
   const char *(*signature)();
+  size_t (*arenaBytes)(int64_t, int64_t);
   const char *(*lastError)(const nnc_instance *);
   decltype(&nnc_rt_save) save;
   decltype(&nnc_rt_load) load;
@@ -58,17 +59,19 @@ Expected<std::unique_ptr<Library>> Library::open(StringRef path) {
   Functions &f = *library->functions;
   bind(f.signature, "_signature");
   bind(f.create, "_create");
+  bind(f.arenaBytes, "_arena_bytes");
   bind(f.destroy, "_destroy");
   bind(f.call, "_call");
   bind(f.outputDims, "_output_dims");
   bind(f.lastError, "_last_error");
+  if (!missing.empty())
+    return createStringError(path + ": not a library of this version of nnc: it lacks " + missing);
+  // Present where there is an optimizer; unless the library is frozen.
+  bind(f.setLearningRate, "_set_lr");
   bind(f.save, "_save");
   bind(f.load, "_load");
   bind(f.parameterBytes, "_parameter_bytes");
   bind(f.parameterGet, "_parameter_get");
-  if (!missing.empty())
-    return createStringError(path + ": not a library of this version of nnc: it lacks " + missing);
-  bind(f.setLearningRate, "_set_lr"); // present where there is an optimizer
 
   Expected<Signature> signature = parseSignature(f.signature());
   if (!signature)
@@ -90,6 +93,8 @@ Expected<const Entry *> Library::entry(StringRef name) const {
                            ": compile it with " + remedy);
 }
 
+size_t Library::memoryBytes(int64_t batch) const { return functions->arenaBytes(batch, 1); }
+
 Expected<std::unique_ptr<Instance>> Library::create(const InstanceOptions &options) {
   nnc_options c = {};
   c.struct_size = sizeof(c);
@@ -110,6 +115,11 @@ Error Instance::failure(int32_t status) const {
   const char *text = library.functions->lastError(handle);
   return createStringError(Twine(library.signature().interface.name) + ": " +
                            (text && *text ? Twine(text) : "status " + Twine(status)));
+}
+
+Error Instance::noParameters() const {
+  return createStringError("the library '" + library.signature().interface.name +
+                           "' is frozen: its parameters are fixed; compile it without --frozen");
 }
 
 Expected<std::vector<Tensor>> Instance::call(const Entry &entry, ArrayRef<Tensor> inputs) {
@@ -141,12 +151,16 @@ Error Instance::call(const Entry &entry, ArrayRef<Tensor> inputs, std::vector<Te
 }
 
 Error Instance::save(StringRef path) {
+  if (!library.functions->save)
+    return noParameters();
   if (int32_t status = library.functions->save(handle, path.str().c_str()))
     return failure(status);
   return Error::success();
 }
 
 Error Instance::load(StringRef path) {
+  if (!library.functions->load)
+    return noParameters();
   if (int32_t status = library.functions->load(handle, path.str().c_str()))
     return failure(status);
   return Error::success();
@@ -161,6 +175,8 @@ Error Instance::setLearningRate(double rate) {
 }
 
 Expected<std::vector<std::byte>> Instance::parameter(StringRef name) {
+  if (!library.functions->parameterGet)
+    return noParameters();
   std::string key = name.str();
   std::vector<std::byte> bytes(library.functions->parameterBytes(key.c_str()));
   if (int32_t status = library.functions->parameterGet(handle, key.c_str(), bytes.data(), bytes.size()))

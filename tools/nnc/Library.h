@@ -26,6 +26,8 @@ public:
   const Signature &signature() const { return parsed; }
   /// The entry, or an error that says which option of `nnc compile` adds it.
   llvm::Expected<const Entry *> entry(llvm::StringRef name) const;
+  /// All the memory of an instance with one worker; 0 if the model does not take that batch.
+  size_t memoryBytes(int64_t batch) const;
   /// The library must outlive the instance.
   llvm::Expected<std::unique_ptr<Instance>> create(const InstanceOptions &options);
 
@@ -57,6 +59,7 @@ private:
   friend class Library;
   Instance(const Library &library, nnc_instance *handle) : library(library), handle(handle) {}
   llvm::Error failure(int32_t status) const;
+  llvm::Error noParameters() const;
 
   const Library &library;
   nnc_instance *handle;

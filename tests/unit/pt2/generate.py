@@ -154,10 +154,32 @@ class Tokens(nn.Module):
         return self.words(tokens) + self.marks(tokens.view(-1).view(2, 2)) + self.words(position % 2)
 
 
+class Drifting(nn.Module):
+    """What depends on a buffer that every call changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.zeros(3))
+
+    def forward(self, x):
+        y = x * self.scale.exp()
+        self.scale += 1
+        return y
+
+
+def fine_tuned():
+    """The first convolution and its norm, statistics included, stay as they are."""
+    first = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
+    rest = nn.Sequential(nn.Conv2d(4, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 25, 3))
+    model = nn.Sequential(first, rest).train()
+    first.requires_grad_(False).eval()
+    return model
+
+
 def write(name, model, arguments, keywords=None, dynamic=None, train=False):
     if sys.argv[1:] and name not in sys.argv[1:]:
         return
-    program = export(model.train(train), arguments, keywords, dynamic_shapes=dynamic)
+    program = export(model if train is None else model.train(train), arguments, keywords, dynamic_shapes=dynamic)
     program._example_inputs = None  # keeps the files small
     packages = str(pathlib.Path(torch.__file__).parent.parent.parent)
     for node in program.graph.nodes:  # the same file wherever it is made
@@ -184,5 +206,7 @@ write("modes_static", modes, (torch.randn(4, 6),))
 write("modes_other", Modes(), (torch.randn(4, 6),), dynamic={"x": {0: batch}})
 write("alpha_dropout", nn.Sequential(nn.Linear(6, 6), nn.AlphaDropout(0.2)), (torch.randn(4, 6),), train=True)
 write("tokens", Tokens(), (torch.tensor([[1, 2], [0, 3]]), torch.tensor([1, 0])))
+write("drifting", Drifting(), (torch.randn(3),))
+write("fine_tuned", fine_tuned(), (torch.randn(4, 1, 5, 5),), dynamic={"input": {0: batch}}, train=None)
 torch.jit.save(torch.jit.script(nn.Linear(1, 1)), folder / "torchscript.pt")
 torch.save({"weight": torch.zeros(1)}, folder / "checkpoint.pt")
