@@ -132,7 +132,18 @@ TEST_F(Cli, BenchTimesForwardAndTrainingSteps) {
 
 TEST_F(Cli, InspectAndEmitPrint) {
   std::string text = succeed(nnc("inspect $MODELS/zoo/lenet.pt2"));
-  EXPECT_NE(text.find("61706 parameters"), std::string::npos) << text;
+  EXPECT_NE(text.find("61,706 parameters"), std::string::npos) << text;
+  EXPECT_NE(text.find("[N, 6, 28, 28]"), std::string::npos) << text;
+  text = succeed(nnc("inspect $MODELS/zoo/lenet.pt2 --batch 2 --json"));
+  llvm::Expected<llvm::json::Value> json = llvm::json::parse(text);
+  ASSERT_TRUE(bool(json)) << toString(json.takeError());
+  const llvm::json::Object &model = *json->getAsObject(), &conv1 = *(*model.getArray("layers"))[0].getAsObject();
+  EXPECT_EQ(model.getInteger("parameters"), 61706);
+  EXPECT_GT(model.getInteger("memory_bytes").value_or(0), 61706 * 4);
+  EXPECT_EQ(conv1.getString("name"), "conv1");
+  EXPECT_EQ(conv1.getInteger("parameters"), 6 * 25 + 6);
+  EXPECT_EQ(conv1.getInteger("flops"), 2 * 2 * 28 * 28 * 6 * 25);
+  EXPECT_EQ(conv1.getInteger("output_bytes"), 2 * 6 * 28 * 28 * 4);
   text = succeed(nnc("compile $MODELS/zoo/lenet.pt2 --emit graph"));
   EXPECT_NE(text.find("func.func @forward"), std::string::npos) << text;
   EXPECT_EQ(listing(), "");
