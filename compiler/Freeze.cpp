@@ -5,6 +5,7 @@
 #include "runtime/abi.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include <dlfcn.h>
 
@@ -90,6 +91,33 @@ static llvm::Error evaluate(const std::string &path, const ModelInterface &model
   return llvm::Error::success();
 }
 
+/// Whether the op takes the packed form for this operand.
+static bool hasPacked(OpOperand &use) {
+  return llvm::TypeSwitch<Operation *, bool>(use.getOwner())
+      .Case<nn::ConvOp, nn::ConvInputGradOp>([&](auto op) { return op.getPacked() && use == op.getWeightMutable(); })
+      .Case<nn::MatmulOp>([&](auto op) { return op.getPacked() && use == op.getBMutable(); })
+      .Default(false);
+}
+
+llvm::StringSet<> unreadState(ModuleOp module) {
+  llvm::StringSet<> unread, read;
+  for (auto function : module.getOps<func::FuncOp>())
+    for (BlockArgument argument : function.getArguments()) {
+      auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.name");
+      if (!name)
+        continue;
+      bool isRead = llvm::any_of(argument.getUses(), [](OpOperand &use) {
+        auto kernel = dyn_cast<nn::KernelOp>(use.getOwner());
+        return !kernel || kernel.getFamily() != nn::Family::contract || use.getOperandNumber() >= kernel.getBody().getNumArguments() ||
+               !llvm::all_of(kernel.getBody().getArgument(use.getOperandNumber()).getUses(), hasPacked);
+      });
+      (isRead ? read : unread).insert((attributeOf(function, argument.getArgNumber(), "nn.kind") + "/" + name.getValue()).str());
+    }
+  for (const auto &entry : read)
+    unread.erase(entry.getKey());
+  return unread;
+}
+
 llvm::Error freezePrepared(Compilation &c) {
   auto forward = c.module->lookupSymbol<func::FuncOp>("forward"), prepare = c.module->lookupSymbol<func::FuncOp>("prepare");
   if (failed(checkChangesNothing(forward)))
@@ -111,6 +139,7 @@ llvm::Error freezePrepared(Compilation &c) {
   cpu::Target target = std::exchange(c.target, *native);
   bool frozen = std::exchange(c.options.frozen, false);
   llvm::Error error = runStagesFromCore(c, Stage::Object);
+  c.layout.interface.name = "prepare";
   if (!error)
     error = writeLibrary(c.layout.interface, c.objects, c.layout.initialData, (folder + "/prepare").str());
   if (!error)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/Pipeline.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace nnc {
 
@@ -9,5 +10,9 @@ namespace nnc {
 /// initial values of the state, and what only it read is dropped. `c.module` is that of
 /// stage CORE with `forward` alone beside it.
 llvm::Error freezePrepared(Compilation &c);
+
+/// Of planned functions, the state that no kernel reads, as "kind/name": weights in whose
+/// place a packed copy is read.
+llvm::StringSet<> unreadState(mlir::ModuleOp module);
 
 } // namespace nnc

@@ -134,7 +134,12 @@ static LogicalResult planAll(Compilation &c) {
     float rate = initialLearningRate(c.options.optimizer.value_or(NamedOptions{"sgd", {}}));
     lr.assign(reinterpret_cast<const char *>(&rate), sizeof(rate));
   }
+  llvm::StringSet<> unread;
+  if (c.options.frozen)
+    unread = unreadState(*c.module);
   c.layout = layoutState(*c.module, [&](StringRef kind, StringRef name) -> StringRef {
+    if (unread.contains((kind + "/" + name).str()))
+      return {};
     if (kind == "lr")
       return lr;
     if (kind == "prepared")

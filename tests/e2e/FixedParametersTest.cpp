@@ -154,11 +154,14 @@ INSTANTIATE_TEST_SUITE_P(Models, FrozenLibrary,
 TEST_F(FixedParameters, FrozenInstancesShareTheirConstants) {
   succeed("compile $MODELS/zoo/mlp.pt2 -o plain"); // 784-64-10: 203,560 bytes of parameters
   succeed("compile $MODELS/zoo/mlp.pt2 --frozen -o frozen");
+  succeed("compile $MODELS/zoo/mlp.pt2 --frozen --emit plan -o frozen.mlir");
   write("bytes.c", "#include \"plain.h\"\n#include \"frozen.h\"\n#include <stdio.h>\n"
                    "int main(void) { printf(\"%d\", (int)plain_arena_bytes(1, 1) - (int)frozen_arena_bytes(1, 1)); }\n");
   const CommandResult result = shell("gcc -I. bytes.c plain.so frozen.so -Wl,-rpath,\"\\$ORIGIN\" -o bytes && ./bytes");
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_GE(std::stoi(result.out), 203560);
+  // Nothing is stored twice: a weight that is packed is not there as it was.
+  EXPECT_LT(read("frozen.so").size(), read("plain.so").size() + 65536);
 }
 
 TEST_F(FixedParameters, WhatCannotBeFrozen) {

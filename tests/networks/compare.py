@@ -37,7 +37,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 from networks import OWN, VISION, make
 
-PERTURBED_RUNS = 8
+PERTURBED_RUNS = 24
 CHECKS = ("static", "dynamic", "naive", "train")
 BATCH = {"static": 1, "dynamic": 3, "naive": 2, "train": 2}
 
