@@ -145,7 +145,7 @@ OWN = {
 VISION = """alexnet vgg11_bn resnet18 resnet50 squeezenet1_1 densenet121 mobilenet_v2 mobilenet_v3_small googlenet
 inception_v3 shufflenet_v2_x1_0 efficientnet_b0 mnasnet1_0 regnet_y_400mf resnext50_32x4d wide_resnet50_2 convnext_tiny vit_b_16
 swin_t swin_v2_t maxvit_t fcn_resnet50 deeplabv3_mobilenet_v3_large lraspp_mobilenet_v3_large""".split()
-SIZES = {"inception_v3": (299, 128), "vit_b_16": (224, 224), "maxvit_t": (224, 224)}  # full and small
+SIZES = {"inception_v3": (299, 299), "vit_b_16": (224, 224), "maxvit_t": (224, 224)}  # full and small
 SEGMENTATION = ("fcn", "deeplab", "lraspp")
 
 
