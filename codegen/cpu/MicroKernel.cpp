@@ -111,6 +111,14 @@ void LoopEmitter::branch(Value condition, function_ref<void()> then,
     scf::IfOp::create(builder, loc, condition, region(then));
 }
 
+Values LoopEmitter::choose(Value condition, ValueRange otherwise, function_ref<Values()> then) {
+  auto op = scf::IfOp::create(
+      builder, loc, condition,
+      [&](OpBuilder &, Location) { scf::YieldOp::create(builder, loc, then()); },
+      [&](OpBuilder &, Location) { scf::YieldOp::create(builder, loc, otherwise); });
+  return Values(op.getResults());
+}
+
 void LoopEmitter::tiles(Value size, int64_t tile, std::optional<int64_t> remainder,
                         function_ref<void(Value, int64_t)> body) {
   if (auto known = constantIndex(size))

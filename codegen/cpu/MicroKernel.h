@@ -51,6 +51,9 @@ public:
               llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
   void branch(mlir::Value condition, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise = nullptr);
+  /// What `then` computes where the condition holds, `otherwise` elsewhere.
+  Values choose(mlir::Value condition, mlir::ValueRange otherwise,
+                llvm::function_ref<Values()> then);
 
   /// Covers [0, size) with tiles: a loop of full tiles, then what is left.
   /// `remainder` is size modulo tile where that is known (one exact tile);

@@ -2,6 +2,7 @@
 // engines in Contract.h and Convolution.h, with pointwise ops on their results.
 #include "codegen/cpu/Contract.h"
 #include "codegen/cpu/Convolution.h"
+#include "codegen/cpu/Depthwise.h"
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/Families.h"
 #include "codegen/cpu/MicroKernel.h"
@@ -196,81 +197,88 @@ ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
   return problem;
 }
 
-//===-- the family ---------------------------------------------------------------------------===//
+//===-- the family -----------------------------------------------// The entry function counts tasks without buffers: only the sizes are emitted there.
+void fillExtents(KernelContext &c, Operation *anchor, ContractProblem &problem) {
+  auto matmul = cast<MatmulOp>(anchor);
+  Dims y = dimsOf(matmul.getResult()), a = dimsOf(matmul.getA());
+  problem.batch = extentOf(&c, product(matmul.getContext(), ArrayRef(y).drop_back(2)));
+  problem.m = extentOf(&c, y[y.size() - 2]);
+  problem.n = extentOf(&c, y.back());
+  problem.k = extentOf(&c, a[a.size() - (matmul.getTransposeA() ? 2 : 1)]);
+}
+
+void fillExtents(KernelContext &c, Operation *anchor, ConvolutionProblem &problem) {
+  ConvolutionGeometry &geometry = problem.geometry;
+  auto fill = [&](Value x, Value y) {
+    Dims dx = dimsOf(x), dy = dimsOf(y);
+    geometry.batch = extentOf(&c, dx[0]);
+    for (size_t d = 0; d + 2 < dx.size(); ++d) {
+      geometry.input[d] = extentOf(&c, dx[d + 2]);
+      geometry.output[d] = extentOf(&c, dy[d + 2]);
+    }
+  };
+  if (auto op = dyn_cast<ConvOp>(anchor))
+    fill(op.getInput(), op.getResult());
+  else if (auto op = dyn_cast<ConvInputGradOp>(anchor))
+    fill(op.getResult(), op.getOutputGrad());
+  else
+    fill(cast<ConvWeightGradOp>(anchor).getInput(), cast<ConvWeightGradOp>(anchor).getOutputGrad());
+}
+
+void emitTask(KernelContext &c, const ContractProblem &problem, const ContractSchedule &schedule, Value task, unsigned phase) {
+  emitContractTask(c.b, c.loc, problem, schedule, task, c.workerScratch, c.sharedScratch, phase);
+}
+void emitTask(KernelContext &c, const ConvolutionProblem &problem, const ConvolutionSchedule &schedule, Value task, unsigned phase) {
+  emitConvolutionTask(c.b, c.loc, problem, schedule, task, c.workerScratch, c.sharedScratch, phase);
+}
+void emitTask(KernelContext &c, const ConvolutionProblem &problem, const DepthwiseSchedule &schedule, Value task, unsigned) {
+  emitDepthwiseTask(c.b, c.loc, problem, schedule, task);
+}
+
+/// Calls visit(problem, schedule) with the description for the engine that computes `anchor`: with
+/// its buffers and sizes where `c` is given. Schedules depend on what is known without it.
+template <typename Visit> auto withEngine(KernelContext *c, Operation *anchor, const Target &target, Visit visit) {
+  if (auto matmul = dyn_cast<MatmulOp>(anchor))
+    return visit(describe(c, matmul), scheduleContract(describe(nullptr, matmul), target));
+  ConvolutionProblem known = describeConvolution(nullptr, anchor);
+  if (isDepthwise(known))
+    return visit(describeConvolution(c, anchor), scheduleDepthwise(known, target));
+  return visit(describeConvolution(c, anchor), scheduleConvolution(known, target));
+}
 
 class ContractFamily : public ScheduleFamily {
   KernelMemory memory(KernelOp kernel, const Target &target) const override {
-    ContractFootprint bytes;
-    if (auto matmul = dyn_cast<MatmulOp>(anchorOf(kernel))) {
-      ContractProblem problem = describe(nullptr, matmul);
-      bytes = footprint(problem, scheduleContract(problem, target));
-    } else {
-      ConvolutionProblem problem = describeConvolution(nullptr, anchorOf(kernel));
-      bytes = footprint(problem, scheduleConvolution(problem, target));
-    }
-    return {bytes.sharedBytes, bytes.perWorkerBytes};
+    return withEngine(nullptr, anchorOf(kernel), target, [](const auto &problem, const auto &schedule) {
+      ContractFootprint bytes = footprint(problem, schedule);
+      return KernelMemory{bytes.sharedBytes, bytes.perWorkerBytes};
+    });
   }
 
   unsigned phases(KernelOp kernel, const Target &target) const override {
-    if (auto matmul = dyn_cast<MatmulOp>(anchorOf(kernel)))
-      return scheduleContract(describe(nullptr, matmul), target).phases();
-    return scheduleConvolution(describeConvolution(nullptr, anchorOf(kernel)), target).phases();
+    return withEngine(nullptr, anchorOf(kernel), target,
+                      [](const auto &, const auto &schedule) { return schedule.phases(); });
   }
 
   Value emitTaskCount(KernelContext &c, unsigned phase) const override {
     Operation *anchor = anchorOf(c.kernel);
-    if (auto matmul = dyn_cast<MatmulOp>(anchor)) {
-      ContractProblem problem = describe(nullptr, matmul);
-      ContractSchedule schedule = scheduleContract(problem, c.target);
-      Dims y = dimsOf(matmul.getResult()), a = dimsOf(matmul.getA());
-      problem.batch = extentOf(&c, product(matmul.getContext(), ArrayRef(y).drop_back(2)));
-      problem.m = extentOf(&c, y[y.size() - 2]);
-      problem.n = extentOf(&c, y.back());
-      problem.k = extentOf(&c, a[a.size() - (matmul.getTransposeA() ? 2 : 1)]);
+    return withEngine(nullptr, anchor, c.target, [&](auto problem, const auto &schedule) {
+      fillExtents(c, anchor, problem);
       return nnc::cpu::emitTaskCount(c.b, c.loc, problem, schedule, phase);
-    }
-    ConvolutionProblem problem = describeConvolution(nullptr, anchor);
-    ConvolutionSchedule schedule = scheduleConvolution(problem, c.target);
-    fillExtents(c, anchor, problem.geometry);
-    return nnc::cpu::emitTaskCount(c.b, c.loc, problem, schedule, phase);
+    });
   }
 
   void emitTask(KernelContext &c, Value task, unsigned phase) const override {
-    Operation *anchor = anchorOf(c.kernel);
-    if (auto matmul = dyn_cast<MatmulOp>(anchor)) {
-      ContractProblem problem = describe(&c, matmul);
-      ContractSchedule schedule = scheduleContract(describe(nullptr, matmul), c.target);
-      emitContractTask(c.b, c.loc, problem, schedule, task, c.workerScratch, c.sharedScratch, phase);
-      return;
-    }
-    ConvolutionProblem problem = describeConvolution(&c, anchor);
-    ConvolutionSchedule schedule = scheduleConvolution(describeConvolution(nullptr, anchor), c.target);
-    emitConvolutionTask(c.b, c.loc, problem, schedule, task, c.workerScratch, c.sharedScratch, phase);
-  }
-
-  // The entry function counts tasks without buffers: only the sizes are emitted there.
-  static void fillExtents(KernelContext &c, Operation *anchor, ConvolutionGeometry &geometry) {
-    auto fill = [&](Value x, Value y) {
-      Dims dx = dimsOf(x), dy = dimsOf(y);
-      geometry.batch = extentOf(&c, dx[0]);
-      for (size_t d = 0; d + 2 < dx.size(); ++d) {
-        geometry.input[d] = extentOf(&c, dx[d + 2]);
-        geometry.output[d] = extentOf(&c, dy[d + 2]);
-      }
-    };
-    if (auto op = dyn_cast<ConvOp>(anchor))
-      fill(op.getInput(), op.getResult());
-    else if (auto op = dyn_cast<ConvInputGradOp>(anchor))
-      fill(op.getResult(), op.getOutputGrad());
-    else
-      fill(cast<ConvWeightGradOp>(anchor).getInput(), cast<ConvWeightGradOp>(anchor).getOutputGrad());
+    withEngine(&c, anchorOf(c.kernel), c.target, [&](const auto &problem, const auto &schedule) {
+      nnc::cpu::emitTask(c, problem, schedule, task, phase);
+    });
   }
 };
 
 } // namespace
 
 FilterPacking chooseFilterPacking(Operation *op, const Target &target, bool admitWinograd, bool isKept) {
-  return chooseFilterPacking(describeConvolution(nullptr, op), target, admitWinograd, isKept);
+  ConvolutionProblem problem = describeConvolution(nullptr, op);
+  return isDepthwise(problem) ? FilterPacking() : chooseFilterPacking(problem, target, admitWinograd, isKept);
 }
 
 const ScheduleFamily &contractFamily() {

@@ -348,6 +348,44 @@ TEST_P(ContractConvolution, Winograd) {
     }
 }
 
+TEST_P(ContractConvolution, Depthwise) {
+  // Every block of rows and columns: at edges, inside, cut short.
+  check({any, 1, 16, 16, 16, {14, 14}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
+  check({any, 2, 5, 5, 5, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
+  check({any, 1, 3, 3, 3, {23, 51}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
+  check({any, 1, 3, 3, 3, {29, 57}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true, false});
+  check({any, 2, 3, 3, 3, {8, 70}, {2, 5}, {3, 4}, {1, 3}, {1, 1}, true, false});
+  check({any, 1, 2, 2, 2, {17, 33}, {5, 5}, {2, 2}, {2, 2}, {1, 1}, true, true});
+  check({any, 1, 2, 2, 2, {20, 60}, {7, 7}, {1, 1}, {3, 3}, {1, 1}, true, false});
+  check({any, 1, 2, 2, 2, {24, 50}, {3, 3}, {1, 1}, {9, 20}, {9, 20}, true, false});
+}
+
+TEST_P(ContractConvolution, DepthwiseMultiplier) {
+  check({any, 2, 3, 3, 6, {9, 19}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
+  check({any, 2, 2, 2, 6, {9, 35}, {3, 4}, {2, 3}, {1, 2}, {1, 1}, true, true});
+}
+
+TEST_P(ContractConvolution, DepthwiseOfUnknownSize) {
+  check({any, 2, 3, 3, 3, {13, 37}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, false, false});
+  check({any, 1, 2, 2, 4, {40, 90}, {5, 3}, {2, 2}, {2, 1}, {1, 1}, false, false});
+  check({any, 1, 2, 2, 2, {3, 5}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, false, true});
+}
+
+TEST_P(ContractConvolution, DepthwiseOfLargeFilters) {
+  // The filter's rows in rounds, and what is left of them.
+  check({any, 1, 2, 2, 2, {33, 31}, {15, 13}, {1, 1}, {7, 6}, {1, 1}, true, false});
+  check({any, 1, 2, 2, 2, {30, 40}, {14, 11}, {2, 3}, {6, 5}, {1, 1}, true, false});
+  check({any, 1, 2, 2, 2, {200}, {50}, {1}, {25}, {1}, true, false});
+}
+
+TEST_P(ContractConvolution, DepthwiseOfAllRanks) {
+  check({any, 2, 4, 4, 4, {67}, {3}, {1}, {1}, {1}, true, false});
+  check({any, 2, 2, 2, 4, {67}, {4}, {3}, {2}, {2}, true, false});
+  check({any, 1, 2, 2, 2, {5, 9, 21}, {3, 3, 3}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, true, false});
+  check({any, 1, 2, 2, 2, {6, 9, 20}, {3, 2, 3}, {2, 2, 2}, {1, 0, 1}, {1, 1, 1}, true, false});
+  check({any, 1, 2, 2, 2, {6, 9, 20}, {2, 3, 3}, {1, 2, 2}, {1, 1, 1}, {2, 1, 1}, false, true});
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, ContractConvolution, testing::Values("x86-64-v3", "x86-64-v4"),
                          [](const auto &info) {
                            std::string name = info.param;

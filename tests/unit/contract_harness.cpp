@@ -1,5 +1,6 @@
 #include "tests/unit/contract_harness.h"
 
+#include "codegen/cpu/Depthwise.h"
 #include "codegen/cpu/LowerToLLVM.h"
 #include "codegen/cpu/MicroKernel.h"
 
@@ -320,19 +321,29 @@ ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedu
   }
 
   auto result = std::make_unique<CompiledProduct>();
-  cpu::ConvolutionSchedule schedule = cpu::scheduleConvolution(problem, target);
-  if (adjust)
-    adjust(schedule);
-  result->footprint = cpu::footprint(problem, schedule);
-  result->module = finish(
-      entry, target, schedule.phases(),
-      [&](unsigned phase) {
-        return cpu::emitTaskCount(entry.builder, loc, problem, schedule, phase);
-      },
-      [&](unsigned phase, Value task) {
-        cpu::emitConvolutionTask(entry.builder, loc, problem, schedule, task, entry.buffer(3),
-                                 entry.buffer(4), phase);
-      });
+  auto emit = [&](const auto &schedule, auto emitTask) {
+    result->footprint = cpu::footprint(problem, schedule);
+    result->module = finish(
+        entry, target, schedule.phases(),
+        [&](unsigned phase) {
+          return cpu::emitTaskCount(entry.builder, loc, problem, schedule, phase);
+        },
+        emitTask);
+  };
+  if (cpu::isDepthwise(problem)) {
+    cpu::DepthwiseSchedule schedule = cpu::scheduleDepthwise(problem, target);
+    emit(schedule, [&](unsigned, Value task) {
+      cpu::emitDepthwiseTask(entry.builder, loc, problem, schedule, task);
+    });
+  } else {
+    cpu::ConvolutionSchedule schedule = cpu::scheduleConvolution(problem, target);
+    if (adjust)
+      adjust(schedule);
+    emit(schedule, [&](unsigned phase, Value task) {
+      cpu::emitConvolutionTask(entry.builder, loc, problem, schedule, task, entry.buffer(3),
+                               entry.buffer(4), phase);
+    });
+  }
   result->entry = result->module->lookup("run");
   reserve(result->worker, result->footprint.perWorkerBytes, CompiledProduct::guardBytes);
   reserve(result->shared, result->footprint.sharedBytes, CompiledProduct::guardBytes);

@@ -70,6 +70,7 @@ public:
   explicit ProductCompiler(cpu::Target target);
   std::unique_ptr<CompiledProduct> compile(const ProductCase &product,
                                            Adjust<cpu::ContractSchedule> adjust = nullptr);
+  /// `adjust` does not concern depthwise convolutions, which have a schedule of their own.
   std::unique_ptr<CompiledProduct> compile(const ConvolutionCase &convolution,
                                            Adjust<cpu::ConvolutionSchedule> adjust = nullptr);
   /// Nothing but `steps` x 24 multiply-adds of f32 vectors in registers: the peak.

@@ -219,6 +219,12 @@ std::vector<Case> productCases() {
          Value y = b.conv(x, w, b.input({5}), {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1);
          b.output(b.maxPool(b.apply("relu", y), {2, 2}, {2, 2}, {0, 0}, {1, 1}, false));
        }},
+      {"conv", "depthwise with bias, activation and residual", [](B &b) {
+         Value x = b.input({b.batch(), 3, 6, 19});
+         Value w = b.input({3, 1, 3, 3});
+         Value y = b.conv(x, w, b.input({3}), {1, 1}, {1, 1}, {1, 1}, {1, 1}, 3);
+         b.output(b.nn::Builder::add(b.apply("silu", y), x));
+       }},
   };
   struct Setting {
     const char *name;
@@ -235,6 +241,11 @@ std::vector<Case> productCases() {
       {"groups", ConvolutionOptions({5, 5}, {3, 3}).padded({1, 1}).with(4, 6, 2)},
       {"depthwise", ConvolutionOptions({6, 5}, {3, 3}).padded({1, 1}).with(5, 5, 5)},
       {"depthwise, stride 2", ConvolutionOptions({7, 7}, {3, 3}).padded({1, 1}).strided({2, 2}).with(3, 6, 3)},
+      {"depthwise, wide rows", ConvolutionOptions({4, 37}, {3, 5}).padded({1, 2}).with(2, 2, 2)},
+      {"depthwise, unread rows", ConvolutionOptions({8, 9}, {2, 2}).strided({3, 3}).with(2, 4, 2)},
+      {"depthwise, dilated", ConvolutionOptions({9, 8}, {3, 3}).dilated({2, 3}).padded({3, 2}).with(3, 3, 3)},
+      {"depthwise, 1d", ConvolutionOptions({41}, {4}).strided({2}).padded({1}).with(3, 3, 3)},
+      {"depthwise, 3d", ConvolutionOptions({4, 5, 4}, {3, 2, 3}).strided({2, 1, 1}).padded({1, 0, 1}).with(2, 2, 2)},
       {"more padding on the high side", ConvolutionOptions({5, 5}, {2, 2}).to({5, 5})},
       {"unread rows", ConvolutionOptions({8, 9}, {2, 2}).strided({3, 3}).with(2, 3)},
       {"1d", ConvolutionOptions({11}, {3}).strided({2}).padded({1})},
