@@ -208,6 +208,12 @@ Value FunctionBuilder::logSoftmax(Value x, int64_t a) {
   return LogSoftmaxOp::create(b, loc, x.getType(), x, axis(x, a));
 }
 
+// x - mean for a variance. The differences add up to nothing, so what the variance's
+// gradient would pass on through the mean is a sum of rounding errors: it counts as constant.
+static Value aroundMean(nn::Builder &b, Value x, Value mean) {
+  return b.map("stated(x0 - x1, x0, 1.0)", {x, mean});
+}
+
 /// A running statistic after one more batch.
 static Expr blend(double momentum) {
   return Expr::input(0) * Expr::constant(1.0 - momentum) + Expr::input(1) * Expr::constant(momentum);
@@ -230,7 +236,7 @@ Value FunctionBuilder::batchNorm(Value x, Value weight, Value bias, RunningStati
       count = count * dims[d];
     }
     mean = nn::Builder::mean(x, axes);
-    Value centred = sub(x, mean);
+    Value centred = aroundMean(*this, x, mean);
     Value squares = sum(mul(centred, centred), axes);
     Value n = sizeAsScalar(count, type);
     variance = div(squares, n);
@@ -255,10 +261,10 @@ Value FunctionBuilder::layerNorm(Value x, int64_t normalizedRank, Value weight, 
   if (!x)
     return {};
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(rankOf(x) - normalizedRank, rankOf(x)));
-  Value centred = sub(x, nn::Builder::mean(x, axes));
+  Value mean = nn::Builder::mean(x, axes), centred = aroundMean(*this, x, mean);
   Value variance = nn::Builder::mean(mul(centred, centred), axes);
   Value scale = map(Expr::make(Primitive::Rsqrt, {Expr::input(0) + Expr::constant(eps)}), variance, elementTypeOf(x));
-  Value y = mul(centred, scale);
+  Value y = map("(x0 - x1) * x2", {x, mean, scale});
   if (weight)
     y = mul(y, weight);
   return bias ? add(y, bias) : y;

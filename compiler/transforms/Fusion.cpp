@@ -6,10 +6,12 @@
 //   Window    a pooling op, then pointwise ops on its result
 //   Row       reductions over the same axes of one shape, pointwise ops before and after
 //
-// Constants, iotas and broadcasts cost nothing where they are read: every group
-// that uses one gets its own copy. Reshapes are views and stay between kernels.
+// Constants, iotas and broadcasts cost nothing where they are read, and maps that
+// Recompute.h names less than a pass over memory: every group that uses one gets its
+// own copy. Reshapes are views and stay between kernels.
 #include "compiler/transforms/Fusion.h"
 #include "compiler/transforms/FormKernels.h"
+#include "compiler/transforms/Recompute.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -33,6 +35,7 @@ public:
 
   void run() {
     removeDead();
+    recomputed = findRecomputed(body);
     copyCheapOps();
     for (Operation &op : body.without_terminator())
       if (!isa<ReshapeOp>(op))
@@ -46,9 +49,18 @@ public:
 
 private:
   void removeDead() {
-    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body))) {
+      if (auto map = dyn_cast<MapOp>(op); map && isIdentity(map))
+        map->getResult(0).replaceAllUsesWith(map.getInputs()[0]);
       if (!op.hasTrait<OpTrait::IsTerminator>() && op.use_empty())
         op.erase();
+    }
+  }
+
+  // What is returned is a copy for a reason.
+  static bool isIdentity(MapOp map) {
+    return map->getNumResults() == 1 && map.getExpr(0).is(Primitive::Input) && map.getInputs().size() == 1 &&
+           map.getInputs()[0].getType() == map->getResult(0).getType() && llvm::all_of(map->getUsers(), readsAnywhere);
   }
 
   //===-- ops that every reader computes for itself --------------------------------===//
@@ -65,17 +77,17 @@ private:
   // so that chains of cheap ops are copied whole.
   void copyCheapOps() {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body))) {
-      if (!isCheap(&op))
+      if (!isCheap(&op) && !recomputed.contains(&op))
         continue;
-      SmallVector<OpOperand *> uses;
-      for (OpOperand &use : op.getUses())
-        if (readsAnywhere(use.getOwner()))
-          uses.push_back(&use);
-      for (OpOperand *use : uses) {
-        b.setInsertionPoint(use->getOwner());
+      llvm::SetVector<Operation *> users;
+      for (Operation *user : op.getUsers())
+        if (readsAnywhere(user))
+          users.insert(user);
+      for (Operation *user : users) {
+        b.setInsertionPoint(user);
         Operation *copy = b.clone(op);
         cheap.insert(copy);
-        use->set(copy->getResult(0));
+        user->replaceUsesOfWith(op.getResult(0), copy->getResult(0));
       }
       if (op.use_empty())
         op.erase();
@@ -141,7 +153,25 @@ private:
       if (accepts(groups[found->second], op) && !dependsOutside(op, found->second))
         best = found->second;
     }
-    return best;
+    if (best || !isa<ReduceOp>(op))
+      return best;
+    // Another reduction over something that is read there, too.
+    DenseSet<Value> read(operands.begin(), operands.end());
+    for (unsigned g = groups.size(); g-- > 0;)
+      if (groups[g].family == Family::row && readsOneOf(groups[g], read) && accepts(groups[g], op) && !dependsOutside(op, g))
+        return g;
+    return std::nullopt;
+  }
+
+  /// Whether the group reads one of the values, of its shape, from elsewhere.
+  bool readsOneOf(const Group &group, const DenseSet<Value> &values) {
+    return llvm::any_of(group.ops, [&](Operation *member) {
+      return llvm::any_of(member->getOperands(), [&](Value operand) {
+        Operation *producer = operand.getDefiningOp();
+        return values.contains(operand) && sameSizes(dimsOf(operand), group.shape) &&
+               (!producer || !cheap.contains(producer));
+      });
+    });
   }
 
   bool accepts(const Group &group, Operation *op) {
@@ -199,6 +229,8 @@ private:
       return true;
     size_t lead = isa<ConvWeightGradOp>(group.ops.front()) ? 0 : 2;
     for (Value operand : map.getInputs()) {
+      if (auto copy = operand.getDefiningOp<MapOp>(); copy && cheap.contains(copy) && !readsLikeTheAnchor(copy, group))
+        return false;
       Dims dims = dimsOf(operand);
       Dims padded(group.shape.size() - dims.size(), getAffineConstantExpr(1, map.getContext()));
       padded.append(dims.begin(), dims.end());
@@ -301,7 +333,7 @@ private:
   OpBuilder b;
   SmallVector<Group> groups;
   DenseMap<Operation *, unsigned> groupOf;
-  DenseSet<Operation *> cheap;
+  DenseSet<Operation *> cheap, recomputed;
 };
 
 } // namespace
