@@ -32,14 +32,24 @@ std::optional<Stage> parseStage(llvm::StringRef text) {
       .Default(std::nullopt);
 }
 
-llvm::Error compileLibrary(const CompileOptions &options, llvm::StringRef outputPrefix) {
+llvm::Error compileLibrary(const CompileOptions &options, llvm::StringRef outputPrefix, ModelReport *report) {
   Compilation compilation;
   compilation.options = options;
   if (compilation.options.name.empty())
     compilation.options.name = llvm::sys::path::filename(outputPrefix).str();
   if (llvm::Error error = runStages(compilation, Stage::Object))
     return error;
+  if (report)
+    *report = std::move(compilation.report);
   return writeLibrary(compilation.layout.interface, compilation.objects, compilation.layout.initialData, outputPrefix);
+}
+
+llvm::Expected<ModelReport> describeCompilation(const CompileOptions &options) {
+  Compilation compilation;
+  compilation.options = options;
+  if (llvm::Error error = runStages(compilation, Stage::Plan))
+    return std::move(error);
+  return std::move(compilation.report);
 }
 
 llvm::Expected<std::string> compileToText(const CompileOptions &options, Stage stage) {

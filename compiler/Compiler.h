@@ -8,8 +8,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace nnc {
+
+struct ModelReport;
 
 /// A loss or an optimizer as written on the command line:
 /// `cross_entropy:label_smoothing=0.1`, `sgd:lr=0.01,momentum=0.9`.
@@ -55,6 +58,13 @@ struct CompileOptions {
   bool frozen = false;
   /// Upper bound of a dimension whose exported range is unbounded; 0: none given.
   int64_t maxBatch = 0;
+  /// Every entry but `prepare` gets an output `kernel_times` (TimeKernels.h).
+  bool timeKernels = false;
+  /// Every entry also returns how far each of its kernels is from the naive reference
+  /// (CheckKernels.h); ModelReport::checks says which number is whose.
+  bool checkKernels = false;
+  /// The batch size that reports count for; 0: the smallest.
+  int64_t reportBatch = 0;
   /// The C prefix; empty: the file name of the output.
   std::string name;
 };
@@ -62,7 +72,10 @@ struct CompileOptions {
 /// Compiles to `outputPrefix.so`, `.h` and `.hpp`. Each file is written to a
 /// temporary and renamed. On an error nothing is left behind; the error's text
 /// has one line per finding, each naming file, layer and source line.
-llvm::Error compileLibrary(const CompileOptions &options, llvm::StringRef outputPrefix);
+llvm::Error compileLibrary(const CompileOptions &options, llvm::StringRef outputPrefix, ModelReport *report = nullptr);
+
+/// What compileLibrary would make of the model, without making it.
+llvm::Expected<ModelReport> describeCompilation(const CompileOptions &options);
 
 /// The text of the module after `stage` (Graph to LLVM).
 llvm::Expected<std::string> compileToText(const CompileOptions &options, Stage stage);

@@ -149,6 +149,7 @@ llvm::Error freezePrepared(Compilation &c) {
   c.options.frozen = frozen;
   c.objects.clear();
   c.layout = {};
+  c.report = {};
   return error;
 }
 

@@ -4,17 +4,21 @@
 #include "codegen/cpu/LowerToLLVM.h"
 #include "codegen/cpu/ParallelObject.h"
 #include "codegen/cpu/ScheduleFamily.h"
+#include "compiler/KernelReport.h"
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/autodiff/Optimizers.h"
 #include "compiler/autodiff/Training.h"
 #include "compiler/frontends/pt2/Modes.h"
+#include "compiler/transforms/CheckKernels.h"
 #include "compiler/transforms/FoldAffine.h"
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/PackFilters.h"
 #include "compiler/transforms/PackRecurrentWeights.h"
+#include "compiler/transforms/Place.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Prepare.h"
 #include "compiler/transforms/StageContract.h"
+#include "compiler/transforms/TimeKernels.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -116,6 +120,11 @@ static LogicalResult lowerToCore(Compilation &c) {
 static LogicalResult formAllKernels(Compilation &c) {
   for (auto function : c.module->getOps<func::FuncOp>())
     formKernels(function, c.options.optimization);
+  if (!c.options.checkKernels)
+    return success();
+  inlinePrepare(*c.module, c.module->lookupSymbol<func::FuncOp>("forward"));
+  for (auto function : c.module->getOps<func::FuncOp>())
+    llvm::append_range(c.report.checks, addKernelChecks(function));
   return success();
 }
 
@@ -129,6 +138,9 @@ static LogicalResult planAll(Compilation &c) {
           return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, c.target);
         })))
       return failure();
+  for (auto function : c.module->getOps<func::FuncOp>())
+    if (c.options.timeKernels && function->hasAttr("nn.worker_bytes") && function.getName() != "prepare")
+      addKernelTimes(function);
   std::string lr;
   if (c.options.loss) {
     float rate = initialLearningRate(c.options.optimizer.value_or(NamedOptions{"sgd", {}}));
@@ -154,6 +166,8 @@ static LogicalResult planAll(Compilation &c) {
   c.layout.interface.name = c.options.name;
   c.layout.interface.cpu = c.target.cpu;
   c.layout.interface.cpuFeatures = c.target.requiredFeatures();
+  reportKernels(*c.module, c.target, c.options.optimization > 0, c.options.reportBatch, c.report);
+  c.report.interface = c.layout.interface;
   return success();
 }
 
@@ -179,14 +193,9 @@ static llvm::Error emitNative(Compilation &c) {
 
 /// `layer features.0, model.py:12: ` as far as a location knows.
 static std::string describePlace(Location location) {
-  std::string layer, line;
-  location->walk([&](Location part) {
-    if (auto name = dyn_cast<NameLoc>(part); name && layer.empty())
-      layer = "layer " + name.getName().str();
-    if (auto file = dyn_cast<FileLineColLoc>(part); file && line.empty() && file.getLine())
-      line = file.getFilename().str() + ":" + std::to_string(file.getLine());
-    return WalkResult::advance();
-  });
+  std::string layer = layerOf(location), line = sourceLineOf(location);
+  if (!layer.empty())
+    layer = "layer " + layer;
   std::string place = layer + (layer.empty() || line.empty() ? "" : ", ") + line;
   return place.empty() ? place : place + ": ";
 }

@@ -3,6 +3,7 @@
 
 #include "codegen/cpu/Target.h"
 #include "compiler/Compiler.h"
+#include "compiler/Report.h"
 #include "compiler/StateLayout.h"
 #include "compiler/frontends/pt2/Importer.h"
 
@@ -16,6 +17,7 @@ struct Compilation {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::vector<pt2::ImportedModel> sources; ///< keep weights and archives alive
   StateLayout layout;
+  ModelReport report; ///< after stage PLAN
   std::vector<llvm::SmallVector<char, 0>> objects;
   llvm::StringMap<std::string> prepared; ///< frozen: what @prepare computes, by its name
   std::vector<std::string> diagnostics;  ///< errors that passes reported, with their place

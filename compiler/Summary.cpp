@@ -1,5 +1,6 @@
 #include "compiler/Summary.h"
 #include "compiler/Pipeline.h"
+#include "compiler/transforms/Work.h"
 #include "dialects/nn/Nn.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
@@ -55,19 +56,8 @@ private:
   }
 
   int64_t flopsOf(Operation &op) {
-    Type result = op.getResult(0).getType();
-    if (auto conv = dyn_cast<nn::ConvOp>(op))
-      return 2 * elements(result) * elements(conv.getWeight().getType()) / sizeOf(nn::dimsOf(conv.getWeight())[0]);
-    if (auto conv = dyn_cast<nn::ConvInputGradOp>(op)) // a transposed convolution
-      return 2 * elements(conv.getOutputGrad().getType()) * elements(conv.getWeight().getType()) /
-             sizeOf(nn::dimsOf(conv.getWeight())[0]);
-    if (auto product = dyn_cast<nn::MatmulOp>(op)) {
-      nn::Dims a = nn::dimsOf(product.getA());
-      return 2 * elements(result) * sizeOf(a[a.size() - (product.getTransposeA() ? 2 : 1)]);
-    }
-    if (auto recurrence = dyn_cast<nn::RecurrenceOp>(op)) // gates [T, N, G * H] by H
-      return 2 * elements(recurrence.getGates().getType()) * recurrence.hiddenSize();
-    return 0;
+    bool multiplies = isa<nn::ConvOp, nn::ConvInputGradOp, nn::MatmulOp, nn::RecurrenceOp>(op);
+    return multiplies ? sizeOf(operationsOf(&op)) : 0;
   }
 
   void add(Operation &op) {

@@ -81,6 +81,8 @@ struct ContractSchedule {
   int64_t splits = 1;         // partial sums over k; above 1 there is a second phase
   int64_t dotRows = 0;        // Outer: with no more rows than this at run time, go as Dot
   bool packB = true;
+  bool dynamic = false;       // decided for usual sizes, where one is not known
+  double cycles = 0;          // Outer: what the cost model expects of a product's multiply-adds
 
   /// Columns of a register tile: what `packed` weights are arranged by.
   int64_t tileColumns() const { return kind == Kind::Outer ? tileVectors * lanes : tileVectors; }
@@ -99,6 +101,9 @@ struct ContractFootprint {
 /// The one cost model: chooses from sizes known at compile time, with a
 /// guess for those that are not.
 ContractSchedule scheduleContract(const ContractProblem &problem, const Target &target);
+
+/// The schedule in a line for people.
+std::string describe(const ContractSchedule &schedule);
 
 ContractFootprint footprint(const ContractProblem &problem, const ContractSchedule &schedule);
 

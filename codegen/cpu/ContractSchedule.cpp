@@ -62,6 +62,7 @@ void chooseOuterTile(const Sizes &sizes, ContractSchedule &schedule) {
       }
     }
   }
+  schedule.cycles = best * sizes.k;
 }
 
 void chooseDotTile(const Sizes &sizes, ContractSchedule &schedule) {
@@ -163,6 +164,7 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
 
   bool allStatic = problem.batch.isStatic() && problem.m.isStatic() && problem.n.isStatic() &&
                    problem.k.isStatic();
+  schedule.dynamic = !allStatic;
   int64_t tasks = blocks * sizes.batch;
   int64_t perTask = productSteps / blocks;
   if (allStatic && tasks < 16 && perTask > 2 * taskVectorSteps) {
@@ -173,6 +175,24 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
     schedule.splits = llvm::divideCeil(sizes.k, each);
   }
   return schedule;
+}
+
+std::string describe(const ContractSchedule &s) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  bool dot = s.kind == ContractSchedule::Kind::Dot;
+  os << "lanes of " << s.lanes << " along " << (dot ? "k" : "n") << ", register tile " << s.tileRows << "x"
+     << s.tileVectors << (dot ? " sums" : " vectors") << ", task " << s.blockRows << "x" << s.blockColumns << ", k by "
+     << s.blockReduction << (s.packB ? ", b packed" : "");
+  if (s.dotRows)
+    os << ", up to " << s.dotRows << " rows along k";
+  if (s.batchPerTask > 1)
+    os << ", " << s.batchPerTask << " products a task";
+  if (s.splits > 1)
+    os << ", " << s.splits << " partial sums";
+  if (s.cycles > 0)
+    os << "; estimate " << int64_t(s.cycles) << " cycles a product" << (s.dynamic ? " of usual size" : "");
+  return text;
 }
 
 } // namespace nnc::cpu

@@ -80,6 +80,7 @@ struct ConvolutionSchedule {
   int64_t blockReduction = 0; // channels reduced over between two padded copies
   int64_t images = 1;         // images per task (or per padded copy)
   int64_t splits = 1;         // WeightGradient: partial sums over images and tiles
+  double cycles = 0;          // what the cost model expects of an image
 
   unsigned phases() const { return splits > 1 ? 2 : 1; }
 };
@@ -94,6 +95,9 @@ struct FilterPacking {
 /// `isKept`: the packed filter is made once for many calls, otherwise in every call.
 FilterPacking chooseFilterPacking(ConvolutionProblem problem, const Target &target,
                                   bool admitWinograd, bool isKept);
+
+/// The schedule in a line for people.
+std::string describe(const ConvolutionSchedule &schedule);
 
 ContractFootprint footprint(const ConvolutionProblem &problem,
                             const ConvolutionSchedule &schedule);

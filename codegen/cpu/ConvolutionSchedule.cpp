@@ -171,7 +171,8 @@ struct Model {
       considerTiles(ConvolutionSchedule::Lanes::Pixels, best, bestCost);
     considerTiles(ConvolutionSchedule::Lanes::Channels, best, bestCost);
     finishData(best);
-    cost = bestCost * problem.geometry.groups * batch;
+    best.cycles = bestCost * problem.geometry.groups;
+    cost = best.cycles * batch;
     return best;
   }
 
@@ -325,9 +326,11 @@ struct Model {
   /// (along pixels) or in and out of memory (along channels) once per copy.
   ConvolutionSchedule filter() const {
     ConvolutionSchedule pixels, lanesOfChannels;
-    double alongPixels = filterAlong(ConvolutionSchedule::Lanes::Pixels, pixels);
-    double alongChannels = filterAlong(ConvolutionSchedule::Lanes::Channels, lanesOfChannels);
-    return alongPixels < alongChannels ? pixels : lanesOfChannels;
+    pixels.cycles = filterAlong(ConvolutionSchedule::Lanes::Pixels, pixels);
+    lanesOfChannels.cycles = filterAlong(ConvolutionSchedule::Lanes::Channels, lanesOfChannels);
+    ConvolutionSchedule &best = pixels.cycles < lanesOfChannels.cycles ? pixels : lanesOfChannels;
+    best.cycles *= problem.geometry.groups;
+    return best;
   }
 
   /// Sets `schedule`; returns cycles per image of one group.
@@ -405,10 +408,13 @@ struct Model {
 } // namespace
 
 ConvolutionSchedule scheduleConvolution(const ConvolutionProblem &problem, const Target &target) {
-  if (problem.winograd)
-    return scheduleWinograd(problem, target, problem.winograd);
   Model model(problem, target);
   double cost;
+  if (problem.winograd) {
+    ConvolutionSchedule schedule = scheduleWinograd(problem, target, problem.winograd, &cost);
+    schedule.cycles = cost / model.batch;
+    return schedule;
+  }
   return problem.direction == ConvolutionDirection::WeightGradient ? model.filter()
                                                                    : model.data(cost);
 }
@@ -445,6 +451,21 @@ FilterPacking chooseFilterPacking(ConvolutionProblem problem, const Target &targ
     }
   }
   return chosen;
+}
+
+std::string describe(const ConvolutionSchedule &s) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (s.winograd)
+    os << "Winograd F(" << s.winograd << "x" << s.winograd << ", 3x3), in tiles: ";
+  os << "lanes of " << s.lanes << " along " << (s.along == ConvolutionSchedule::Lanes::Pixels ? "pixels" : "channels")
+     << ", register tile " << s.tileRows << "x" << s.tileVectors << ", task " << s.blockChannels << " channels x "
+     << s.tile[0] << "x" << s.tile[1] << "x" << s.tile[2] << " pixels x " << s.images << " images, channels summed by "
+     << s.blockReduction;
+  if (s.splits > 1)
+    os << ", " << s.splits << " partial sums";
+  os << "; estimate " << int64_t(s.cycles) << " cycles an image";
+  return text;
 }
 
 } // namespace nnc::cpu

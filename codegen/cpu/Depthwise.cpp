@@ -103,6 +103,12 @@ DepthwiseSchedule scheduleDepthwise(const ConvolutionProblem &problem, const Tar
   return schedule;
 }
 
+std::string describe(const DepthwiseSchedule &s) {
+  return "depthwise, lanes of " + std::to_string(s.lanes) + " along pixels, blocks of " + std::to_string(s.blockRows) +
+         " rows, " + std::to_string(s.kernelRows) + " rows of the filter at once, " + std::to_string(s.channels) +
+         " channels a task";
+}
+
 ContractFootprint footprint(const ConvolutionProblem &, const DepthwiseSchedule &) { return {}; }
 
 /// (images, blocks of channels)

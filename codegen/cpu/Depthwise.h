@@ -23,6 +23,9 @@ bool isDepthwise(const ConvolutionProblem &problem);
 
 DepthwiseSchedule scheduleDepthwise(const ConvolutionProblem &problem, const Target &target);
 
+/// The schedule in a line for people.
+std::string describe(const DepthwiseSchedule &schedule);
+
 /// None.
 ContractFootprint footprint(const ConvolutionProblem &problem, const DepthwiseSchedule &schedule);
 

@@ -154,6 +154,7 @@ private:
     IRMapping mapping;
     DenseMap<Value, Value> pointers;
     SmallVector<Value> symbols;
+    Value clock;
     unsigned input = 0, output = 0;
     SmallVector<Type> inputTypes, outputTypes;
     for (BlockArgument argument : planned.getArguments()) {
@@ -165,6 +166,8 @@ private:
       } else if (kind == "output") {
         pointers[argument] = loadWord(ptr(), outputs, output++);
         outputTypes.push_back(cast<TypeAttr>(planned.getArgAttr(i, "nn.type")).getValue());
+        if (planned.getArgAttr(i, "nn.clock"))
+          clock = pointers[argument];
       } else if (kind == "arena") {
         pointers[argument] = arena;
       } else if (kind == "symbol") {
@@ -190,6 +193,9 @@ private:
       workers = offsetBytes(arena, toI64(func::CallOp::create(b, loc, (name + ".arena_bytes"), b.getIndexType(), arguments).getResult(0)));
     }
 
+    int64_t timed = 0;
+    if (clock)
+      emitTimeStamp(clock, timed++);
     for (Operation &op : planned.front().without_terminator()) {
       if (auto view = dyn_cast<memref::ViewOp>(op)) {
         pointers[view.getResult()] = offsetBytes(arena, toI64(mapping.lookup(view.getByteShift())));
@@ -218,11 +224,25 @@ private:
         Value address = UnrealizedConversionCastOp::create(b, loc, ptr(), function).getResult(0);
         LLVM::CallOp::create(b, loc, TypeRange{}, "nnc_parallel_for", ValueRange{call, tasks, address, block});
       }
+      if (clock)
+        emitTimeStamp(clock, timed++);
     }
     func::ReturnOp::create(b, loc, Value(arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0))));
     outputTypes.append(inputTypes);
     emitShapes(name, outputTypes, symbols.size());
     planned.erase();
+  }
+
+  /// The time now, as the `position`-th struct timespec at `clock`.
+  void emitTimeStamp(Value clock, int64_t position) {
+    constexpr int32_t clockMonotonic = 1;
+    if (!module.lookupSymbol("clock_gettime")) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(module.getBody());
+      LLVM::LLVMFuncOp::create(b, loc, "clock_gettime", LLVM::LLVMFunctionType::get(b.getI32Type(), {b.getI32Type(), ptr()}));
+    }
+    Value id = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(clockMonotonic));
+    LLVM::CallOp::create(b, loc, b.getI32Type(), "clock_gettime", ValueRange{id, word(clock, 2 * position)});
   }
 
   /// `int64_t nnc_arena_NAME(const int64_t *symbols, int64_t workers)` around the planned function.

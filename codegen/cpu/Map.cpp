@@ -15,16 +15,20 @@ namespace nnc::cpu {
 namespace {
 
 class MapFamily : public ScheduleFamily {
+  std::string scheduleText(KernelOp kernel, const Target &target) const override {
+    return fallback(kernel, target).empty() ? describePointwiseLoops(kernel, target) : naiveFamily().scheduleText(kernel, target);
+  }
+
+  std::string fallback(KernelOp kernel, const Target &) const override {
+    return hasOneResultShape(kernel) ? "" : "its results differ in shape";
+  }
+
   Value emitTaskCount(KernelContext &c, unsigned phase) const override {
     return hasOneResultShape(c.kernel) ? PointwiseLoops(c).emitTaskCount() : naiveFamily().emitTaskCount(c, phase);
   }
 
   void emitTask(KernelContext &c, Value task, unsigned phase) const override {
-    if (hasOneResultShape(c.kernel))
-      return PointwiseLoops(c).emitTask(task);
-    c.kernel.emitWarning("a map kernel whose results differ in shape is computed element by element: "
-                         "split it into one kernel for each shape");
-    naiveFamily().emitTask(c, task, phase);
+    return hasOneResultShape(c.kernel) ? PointwiseLoops(c).emitTask(task) : naiveFamily().emitTask(c, task, phase);
   }
 };
 

@@ -19,6 +19,8 @@ Value elementCount(KernelContext &c, Value result) {
 }
 
 class NaiveFamily : public ScheduleFamily {
+  std::string scheduleText(KernelOp, const Target &) const override { return "one element after the other"; }
+
   Value emitTaskCount(KernelContext &c, unsigned) const override {
     Value total = c.index(0);
     for (Value result : c.yield().getValues())

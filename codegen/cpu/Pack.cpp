@@ -138,6 +138,8 @@ struct Packer {
 };
 
 class PackFamily : public ScheduleFamily {
+  std::string scheduleText(KernelOp, const Target &) const override { return "lanes along the result's channels"; }
+
   Value emitTaskCount(KernelContext &c, unsigned) const override { return c.index(Packer(c).tasks()); }
   void emitTask(KernelContext &c, Value task, unsigned) const override { Packer(c).run(task); }
 };

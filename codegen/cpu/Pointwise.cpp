@@ -69,14 +69,35 @@ bool hasOneResultShape(KernelOp kernel) {
   return llvm::all_of(results, [&](Value result) { return sameSizes(dimsOf(result), dimsOf(results[0])); });
 }
 
+static int64_t chooseLanes(KernelOp kernel, const Target &target, const Dims &dims,
+                           ArrayRef<SmallVector<int64_t>> groups) {
+  int64_t lanes = lanesOf(kernel, target);
+  if (groups.empty())
+    return lanes;
+  AffineExpr width = getAffineConstantExpr(1, kernel.getContext());
+  for (int64_t axis : groups.back())
+    width = width * dims[axis];
+  if (auto constant = constantSize(simplify(width)))
+    lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(*constant));
+  return lanes;
+}
+
+std::string describePointwiseLoops(KernelOp kernel, const Target &target) {
+  Dims dims = dimsOf(kernel.getBody().front().getTerminator()->getOperand(0));
+  auto groups = joinAxes(kernel, dims);
+  std::string text = groups.empty() ? "one element" : "vectors of " + std::to_string(chooseLanes(kernel, target, dims, groups));
+  if (groups.size() == 1)
+    text += ", flat";
+  else if (groups.size() > 1)
+    text += ", rows in " + std::to_string(groups.size() - 1) + " loops";
+  return text + ", about " + std::to_string(elementCost(kernel)) + " instructions each";
+}
+
 PointwiseLoops::PointwiseLoops(KernelContext &context)
     : c(context), dims(dimsOf(c.yield().getValues()[0])), groups(joinAxes(c.kernel, dims)), cost(elementCost(c.kernel)),
-      lanes(lanesOf(c.kernel, c.target)) {
+      lanes(chooseLanes(c.kernel, c.target, dims, groups)) {
   // About 20 to 100 us.
   columnsPerTask = cost < 40 ? 32768 : cost < 200 ? 8192 : 2048;
-  if (!groups.empty())
-    if (auto width = constantSize(groupSize(groups.size() - 1)))
-      lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(*width));
 }
 
 AffineExpr PointwiseLoops::groupSize(size_t group) const {

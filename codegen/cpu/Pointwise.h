@@ -18,6 +18,9 @@ llvm::SmallVector<llvm::SmallVector<int64_t>> joinAxes(nn::KernelOp kernel, cons
 /// What one element costs, in vector instructions, roughly.
 int64_t elementCost(nn::KernelOp kernel);
 
+/// The loops below, in a line for people.
+std::string describePointwiseLoops(nn::KernelOp kernel, const Target &target);
+
 class PointwiseLoops {
 public:
   explicit PointwiseLoops(KernelContext &context);

@@ -247,6 +247,11 @@ template <typename Visit> auto withEngine(KernelContext *c, Operation *anchor, c
 }
 
 class ContractFamily : public ScheduleFamily {
+  std::string scheduleText(KernelOp kernel, const Target &target) const override {
+    return withEngine(nullptr, anchorOf(kernel), target,
+                      [](const auto &, const auto &schedule) { return describe(schedule); });
+  }
+
   KernelMemory memory(KernelOp kernel, const Target &target) const override {
     return withEngine(nullptr, anchorOf(kernel), target, [](const auto &problem, const auto &schedule) {
       ContractFootprint bytes = footprint(problem, schedule);

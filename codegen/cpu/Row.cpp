@@ -147,6 +147,17 @@ SmallVector<LaneIndex> RowEmitter::reducedAt(Value position) {
 namespace {
 
 class RowFamily : public ScheduleFamily {
+  std::string scheduleText(KernelOp kernel, const Target &target) const override {
+    auto plan = RowPlan::make(kernel, target);
+    return plan ? plan->describe() : naiveFamily().scheduleText(kernel, target);
+  }
+
+  std::string fallback(KernelOp kernel, const Target &target) const override {
+    std::string why;
+    RowPlan::make(kernel, target, &why);
+    return why;
+  }
+
   KernelMemory memory(KernelOp kernel, const Target &target) const override {
     auto plan = RowPlan::make(kernel, target);
     return plan ? plan->memory() : KernelMemory();
@@ -163,12 +174,8 @@ class RowFamily : public ScheduleFamily {
   }
 
   void emitTask(KernelContext &c, Value task, unsigned phase) const override {
-    std::string why;
-    auto plan = RowPlan::make(c.kernel, c.target, &why);
-    if (plan)
-      return RowEmitter(c, *plan).emitTask(task, phase);
-    c.kernel.emitRemark("this row kernel is computed element by element: " + why);
-    naiveFamily().emitTask(c, task, phase);
+    auto plan = RowPlan::make(c.kernel, c.target);
+    return plan ? RowEmitter(c, *plan).emitTask(task, phase) : naiveFamily().emitTask(c, task, phase);
   }
 };
 

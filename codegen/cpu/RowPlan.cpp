@@ -146,6 +146,20 @@ void RowPlan::decideSplit() {
           reducedSize != getAffineConstantExpr(1, reducedSize.getContext());
 }
 
+std::string RowPlan::describe() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "vectors of " << lanes << (lanesReduced ? " along the reduced axis" : " beside the reduced axis") << ", "
+     << passes.size() << (passes.size() == 1 ? " pass" : " passes");
+  if (registerVectors)
+    os << ", a row in " << registerVectors << " registers";
+  if (!cached.empty())
+    os << ", " << cached.size() << " values kept between passes";
+  if (split)
+    os << ", partial sums";
+  return text;
+}
+
 int64_t RowPlan::cacheOffset(size_t slot) const { return slot * llvm::alignTo(*constantSize(reducedSize) * 8, 64); }
 
 KernelMemory RowPlan::memory() const {

@@ -39,6 +39,7 @@ struct RowPlan {
 
   int64_t elementsPerTask() const { return cost < 20 ? 65536 : cost < 60 ? 32768 : 8192; }
   nn::KernelMemory memory() const;
+  std::string describe() const;
   /// Byte offset of a cached value's slot.
   int64_t cacheOffset(size_t slot) const;
 

@@ -17,6 +17,11 @@ namespace {
 class ScatterFamily : public ScheduleFamily {
   static constexpr int64_t elementsPerTask = 1 << 18;
 
+  std::string scheduleText(KernelOp kernel, const Target &target) const override {
+    return "each task owns rows of the destination, vectors of " +
+           std::to_string(target.lanes(elementTypeOf(anchorOf(kernel).getResult())));
+  }
+
   static ScatterAddOp anchorOf(KernelOp kernel) { return cast<ScatterAddOp>(kernel.getBody().front().front()); }
 
   struct Shape {

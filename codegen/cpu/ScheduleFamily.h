@@ -4,12 +4,18 @@
 
 #include "codegen/cpu/KernelContext.h"
 #include "dialects/nn/Kernel/KernelMemory.h"
+#include <string>
 
 namespace nnc::cpu {
 
 class ScheduleFamily {
 public:
   virtual ~ScheduleFamily() = default;
+  /// How the kernel is computed, in a line for people.
+  virtual std::string scheduleText(nn::KernelOp, const Target &) const = 0;
+  /// Why the family computes this kernel element by element, as the naive one does;
+  /// empty: it does not.
+  virtual std::string fallback(nn::KernelOp, const Target &) const { return {}; }
   /// Scratch the kernel needs; asked before memory is planned.
   virtual nn::KernelMemory memory(nn::KernelOp, const Target &) const { return {}; }
   /// Phases run one after the other; the tasks of a phase in any order.

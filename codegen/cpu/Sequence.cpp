@@ -202,6 +202,11 @@ namespace {
 class SequenceFamily : public ScheduleFamily {
   static Operation *anchorOf(KernelOp kernel) { return &kernel.getBody().front().front(); }
 
+  std::string scheduleText(KernelOp kernel, const Target &target) const override {
+    return "all steps in one task for " + std::to_string(sequenceRows) + " rows of the batch, vectors of " +
+           std::to_string(target.lanes(elementTypeOf(anchorOf(kernel)->getOperand(0))));
+  }
+
   KernelMemory memory(KernelOp kernel, const Target &) const override {
     if (auto forward = dyn_cast<RecurrenceOp>(anchorOf(kernel)))
       return {0, sequenceScratchBytes(forward)};

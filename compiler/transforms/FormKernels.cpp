@@ -1,5 +1,6 @@
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/Fusion.h"
+#include "compiler/transforms/Place.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -7,25 +8,16 @@ using namespace mlir;
 
 namespace nnc {
 
-static StringRef layerOf(Location location) {
-  if (auto name = dyn_cast<NameLoc>(location))
-    return name.getName();
-  if (auto fused = dyn_cast<FusedLoc>(location))
-    for (Location part : fused.getLocations())
-      if (StringRef found = layerOf(part); !found.empty())
-        return found;
-  if (auto call = dyn_cast<CallSiteLoc>(location))
-    return layerOf(call.getCallee());
-  return {};
+std::string operationName(Operation *op) {
+  if (auto map = dyn_cast<nn::MapOp>(op))
+    if (map.getFn())
+      return map.getFn()->str();
+  return op->getName().stripDialect().str();
 }
 
 std::string layerName(Operation *op) {
-  StringRef layer = layerOf(op->getLoc());
-  StringRef mnemonic = op->getName().stripDialect();
-  if (auto map = dyn_cast<nn::MapOp>(op))
-    if (map.getFn())
-      mnemonic = *map.getFn();
-  return layer.empty() ? mnemonic.str() : (layer + "/" + mnemonic).str();
+  std::string layer = layerOf(op->getLoc()), name = operationName(op);
+  return layer.empty() ? name : layer + "/" + name;
 }
 
 nn::KernelOp createKernel(OpBuilder &builder, ArrayRef<Operation *> group, nn::Family family) {
@@ -72,7 +64,7 @@ void formKernels(func::FuncOp function, int optimization) {
     return;
   }
   for (Operation &op : llvm::make_early_inc_range(function.front().without_terminator())) {
-    if (isa<nn::ReshapeOp>(op))
+    if (isa<nn::ReshapeOp, nn::KernelOp>(op))
       continue;
     if (op.use_empty()) {
       op.erase();

@@ -1,7 +1,9 @@
 #include "compiler/transforms/Prepare.h"
 #include "dialects/nn/Nn.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/SetVector.h"
+#include <map>
 
 using namespace mlir;
 
@@ -91,6 +93,39 @@ void outlinePrepare(ModuleOp module, func::FuncOp forward) {
   for (Operation *op : llvm::reverse(outlined))
     if (op->use_empty())
       op->erase();
+}
+
+void inlinePrepare(ModuleOp module, func::FuncOp forward) {
+  auto prepare = module.lookupSymbol<func::FuncOp>("prepare");
+  if (!prepare)
+    return;
+  auto key = [](func::FuncOp function, unsigned i) {
+    return std::pair(function.getArgAttrOfType<StringAttr>(i, "nn.kind"), function.getArgAttrOfType<StringAttr>(i, "nn.name"));
+  };
+  std::map<std::pair<StringRef, StringRef>, BlockArgument> arguments;
+  for (BlockArgument argument : forward.getArguments()) {
+    auto [kind, name] = key(forward, argument.getArgNumber());
+    arguments[{kind, name}] = argument;
+  }
+  auto argumentLike = [&](BlockArgument argument) {
+    auto [kind, name] = key(prepare, argument.getArgNumber());
+    return arguments.at({kind, name});
+  };
+  IRMapping mapping;
+  for (BlockArgument argument : prepare.getArguments())
+    mapping.map(argument, argumentLike(argument));
+  OpBuilder b = OpBuilder::atBlockBegin(&forward.front());
+  for (Operation &op : prepare.front().without_terminator())
+    b.clone(op, mapping);
+  llvm::BitVector prepared(forward.getNumArguments());
+  for (OpOperand &result : prepare.front().getTerminator()->getOpOperands()) {
+    auto position = prepare.getResultAttrOfType<IntegerAttr>(result.getOperandNumber(), "nn.updates").getInt();
+    BlockArgument argument = argumentLike(prepare.getArgument(position));
+    argument.replaceAllUsesWith(mapping.lookup(result.get()));
+    prepared.set(argument.getArgNumber());
+  }
+  (void)forward.eraseArguments(prepared);
+  prepare.erase();
 }
 
 } // namespace nnc

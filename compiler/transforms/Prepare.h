@@ -17,4 +17,8 @@ llvm::DenseSet<mlir::Value> valuesOfState(mlir::func::FuncOp function);
 /// state of kind "prepared" that `forward` reads. Without any there is no @prepare.
 void outlinePrepare(mlir::ModuleOp module, mlir::func::FuncOp forward);
 
+/// The reverse, for a check of all kernels in one function: @forward computes what
+/// @prepare did, which is erased.
+void inlinePrepare(mlir::ModuleOp module, mlir::func::FuncOp forward);
+
 } // namespace nnc

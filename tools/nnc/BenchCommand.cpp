@@ -1,86 +1,63 @@
-// `nnc bench`: the time of one forward call or one whole training step.
+// `nnc bench`: the time of one forward call or one whole training step, and of its kernels.
 #include "tools/nnc/Commands.h"
+#include "tools/nnc/KernelTimes.h"
+#include "tools/nnc/MadeUp.h"
 #include "tools/nnc/Model.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <chrono>
-#include <random>
 
 using namespace llvm;
 
 namespace nnc::cli {
 namespace {
 
-/// A tensor for `input`: normal floats, indices over their allowed range.
-Tensor makeUp(const BoundaryTensor &input, ArrayRef<int64_t> symbols, std::mt19937_64 &random) {
-  std::vector<int64_t> dims;
-  for (const BoundaryDim &dim : input.dims)
-    dims.push_back(dim.kind == BoundaryDim::Symbol ? symbols[size_t(dim.value)] : dim.value);
-  Tensor tensor(input.type, std::move(dims));
-  std::normal_distribution<double> normal;
-  std::uniform_int_distribution<int64_t> index(input.hasRange ? input.range.low : 0,
-                                               input.hasRange ? std::max(input.range.low, input.range.high - 1) : 1);
-  for (int64_t i = 0, count = tensor.size(); i < count; ++i)
-    switch (input.type) {
-    case ElementType::F32:
-      tensor.data<float>()[i] = float(normal(random));
-      break;
-    case ElementType::F64:
-      tensor.data<double>()[i] = normal(random);
-      break;
-    case ElementType::I64:
-      tensor.data<int64_t>()[i] = index(random);
-      break;
-    case ElementType::I32:
-      tensor.data<int32_t>()[i] = int32_t(index(random));
-      break;
-    case ElementType::U8:
-    case ElementType::I1:
-      tensor.data<uint8_t>()[i] = uint8_t(index(random) & 1);
-      break;
-    }
-  return tensor;
-}
-
 struct BenchCommand {
   ModelOptions model;
   RuntimeOptions runtime;
   int64_t batch = 0, runs = 0;
-  bool train = false, json = false;
+  bool train = false, json = false, kernels = false;
 
   Error run() const {
-    Expected<std::unique_ptr<Library>> library = openModel(model, train ? Purpose::Training : Purpose::Forward);
+    ModelReport compiled;
+    Expected<std::unique_ptr<Library>> library =
+        openModel(model, train ? Purpose::Training : Purpose::Forward, kernels ? &compiled : nullptr, batch);
     if (!library)
       return library.takeError();
     Expected<const Entry *> entry = (*library)->entry(train ? "train_step" : "forward");
     if (!entry)
       return entry.takeError();
 
-    // The first symbol is the batch; further ones take their smallest size.
-    SmallVector<int64_t> symbols;
-    for (const SymbolInfo &symbol : (*library)->signature().interface.symbols)
-      symbols.push_back(symbols.empty() && batch ? batch : symbol.minimum);
-    if (batch && symbols.empty())
-      return createStringError("--batch: " + Twine(model.path) + " was exported with a fixed batch");
-    std::mt19937_64 random(static_cast<uint64_t>(runtime.seed));
-    std::vector<Tensor> inputs, outputs;
-    for (const BoundaryTensor &input : (*entry)->inputs)
-      inputs.push_back(makeUp(input, symbols, random));
+    Expected<std::vector<int64_t>> symbols = symbolValues((*library)->signature().interface, batch);
+    if (!symbols)
+      return symbols.takeError();
+    const std::vector<Tensor> inputs = makeUpInputs(**entry, *symbols, runtime.seed);
     Expected<std::unique_ptr<Instance>> instance = createInstance(**library, runtime, batch);
     if (!instance)
       return instance.takeError();
 
-    Expected<std::vector<double>> times = measure(**instance, **entry, inputs);
+    std::optional<KernelTimes> kernelTimes;
+    for (const FunctionReport &function : compiled.functions)
+      if (function.name == (*entry)->name)
+        kernelTimes.emplace(function, int64_t(compiled.interface.stateBytes));
+    std::optional<Roofline> roofline;
+    if (kernels)
+      roofline = Roofline::measure(compiled.vectorBytes, runtime.threads);
+    Expected<std::vector<double>> times = measure(**instance, **entry, inputs, kernelTimes ? &*kernelTimes : nullptr);
     if (!times)
       return times.takeError();
-    report(*times);
+    if (json)
+      writeJson(*times, kernelTimes ? &*kernelTimes : nullptr, roofline ? &*roofline : nullptr);
+    else
+      print(*times, kernelTimes ? &*kernelTimes : nullptr, roofline ? &*roofline : nullptr);
     return Error::success();
   }
 
   /// Milliseconds of each run, sorted: at least 5 runs, and as many as take a second.
-  Expected<std::vector<double>> measure(Instance &instance, const Entry &entry, ArrayRef<Tensor> inputs) const {
+  Expected<std::vector<double>> measure(Instance &instance, const Entry &entry, ArrayRef<Tensor> inputs,
+                                        KernelTimes *kernelTimes) const {
     using Clock = std::chrono::steady_clock;
     std::vector<Tensor> outputs;
     constexpr int warmUps = 3;
@@ -93,6 +70,8 @@ struct BenchCommand {
       const double ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
       if (i < 0)
         continue;
+      if (kernelTimes)
+        kernelTimes->add(outputs.back());
       times.push_back(ms);
       total += ms;
       if (!runs && total > 1000 && times.size() >= 5)
@@ -102,19 +81,22 @@ struct BenchCommand {
     return times;
   }
 
-  void report(ArrayRef<double> times) const {
-    const double median = times[times.size() / 2];
-    if (!json) {
-      outs() << format("median %.4f ms, min %.4f ms, %zu runs, %lld threads\n", median, times.front(), times.size(),
-                       (long long)runtime.threads);
-      return;
-    }
+  void print(ArrayRef<double> times, const KernelTimes *kernelTimes, const Roofline *roofline) const {
+    outs() << format("median %.4f ms, min %.4f ms, %zu runs, %lld threads\n", times[times.size() / 2], times.front(),
+                     times.size(), (long long)runtime.threads);
+    if (kernelTimes)
+      kernelTimes->print(*roofline);
+  }
+
+  void writeJson(ArrayRef<double> times, const KernelTimes *kernelTimes, const Roofline *roofline) const {
     json::OStream stream(outs(), 2);
     stream.object([&] {
-      stream.attribute("median_ms", median);
+      stream.attribute("median_ms", times[times.size() / 2]);
       stream.attribute("min_ms", times.front());
       stream.attribute("runs", int64_t(times.size()));
       stream.attribute("threads", runtime.threads);
+      if (kernelTimes)
+        kernelTimes->write(stream, *roofline);
     });
     outs() << "\n";
   }
@@ -132,6 +114,7 @@ void addBench(CLI::App &app, Action &action) {
   verb->add_option("--batch", command->batch, "Size of the batch; without it the smallest")->check(CLI::PositiveNumber);
   verb->add_option("--runs", command->runs, "Without it, as many as take a second, at least 5")
       ->check(CLI::PositiveNumber);
+  verb->add_flag("--kernels", command->kernels, "Every kernel: its time, rates and share of what this machine can do");
   verb->add_flag("--json", command->json, "Results as one JSON object");
   verb->callback([command, &action] { action = [command] { return command->run(); }; });
 }

@@ -1,5 +1,8 @@
+#include "tools/nnc/Check.h"
 #include "tools/nnc/Commands.h"
+#include "tools/nnc/Explanation.h"
 #include "tools/nnc/Model.h"
+#include "compiler/Report.h"
 #include "tools/nnc/Npy.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -13,7 +16,9 @@ namespace {
 struct CompileCommand {
   ModelOptions model;
   std::string output, name, emit, train, evaluation;
-  bool gradient = false, frozen = false;
+  std::string inputs;
+  int64_t batch = 0;
+  bool gradient = false, frozen = false, explain = false, check = false;
 
   Error run() const {
     if (model.path.empty() == train.empty())
@@ -35,8 +40,21 @@ struct CompileCommand {
     for (StringRef path : {StringRef(options->model), StringRef(evaluation)})
       if (!path.empty() && !sys::fs::exists(path))
         return createStringError(path + ": no such file");
+    if (frozen && check)
+      return createStringError("--check needs no frozen parameters: leave out --frozen");
+    options->reportBatch = batch;
+    if (check)
+      return checkKernels(*options, inputs, batch);
     if (!emit.empty() && emit != "so")
       return printStage(*options);
+    if (explain && output.empty()) {
+      Expected<ModelReport> report = describeCompilation(*options);
+      if (!report)
+        return report.takeError();
+      printWarnings(*report);
+      printExplanation(*report);
+      return Error::success();
+    }
     if (output.empty())
       return createStringError("where to? Add -o DIR/NAME");
     StringRef prefix = output;
@@ -44,7 +62,13 @@ struct CompileCommand {
     StringRef folder = sys::path::parent_path(prefix);
     if (std::error_code code = folder.empty() ? std::error_code() : sys::fs::create_directories(folder))
       return createStringError(folder + ": cannot make this folder: " + code.message());
-    return compileLibrary(*options, prefix);
+    ModelReport report;
+    if (Error error = compileLibrary(*options, prefix, &report))
+      return error;
+    printWarnings(report);
+    if (explain)
+      printExplanation(report);
+    return Error::success();
   }
 
   Error printStage(const CompileOptions &options) const {
@@ -77,6 +101,11 @@ void addCompile(CLI::App &app, Action &action) {
   verb->add_option("-o,--output", command->output, "DIR/NAME; with --emit a file for the text");
   verb->add_option("--name", command->name, "The prefix of the C functions; without it the NAME of -o");
   verb->add_option("--emit", command->emit, "Prints a stage: graph, train, core, kernels, plan, loops, llvm");
+  verb->add_flag("--explain", command->explain, "Prints every kernel: what was fused, how it is computed, and its work");
+  verb->add_flag("--check", command->check,
+                 "Instead of a library: compares every kernel with the naive reference, on the same operands");
+  verb->add_option("--inputs", command->inputs, "With --check: inputs of forward (.npz); without it they are made up");
+  verb->add_option("--batch", command->batch, "With --check and --explain: size of the batch")->check(CLI::PositiveNumber);
   verb->callback([command, &action] { action = [command] { return command->run(); }; });
 }
 

@@ -1,6 +1,9 @@
+#include "compiler/Report.h"
 #include "compiler/Summary.h"
+#include "tools/nnc/ArenaChart.h"
 #include "tools/nnc/Commands.h"
 #include "tools/nnc/Model.h"
+#include "tools/nnc/Npy.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -29,7 +32,8 @@ std::string grouped(int64_t value) {
 struct InspectCommand {
   ModelOptions model;
   int64_t batch = 1;
-  bool json = false;
+  bool json = false, memory = false;
+  std::string svg;
 
   /// What there is to say, from the library and, of a model file, from its layers.
   struct Findings {
@@ -39,6 +43,8 @@ struct InspectCommand {
   };
 
   Error run() const {
+    if (memory || !svg.empty())
+      return showArena();
     Findings findings;
     if (!StringRef(model.path).ends_with(".so")) {
       Expected<CompileOptions> options = model.compileOptions();
@@ -60,6 +66,27 @@ struct InspectCommand {
     for (const LayerSummary &layer : findings.layers)
       findings.flops += layer.flops;
     json ? printJson(findings) : print(findings);
+    return Error::success();
+  }
+
+  /// Instead of all the rest: the arena over time, from the compiler's plan.
+  Error showArena() const {
+    if (StringRef(model.path).ends_with(".so"))
+      return createStringError(model.path + ": a library does not say how its arena is used: give the .pt2");
+    Expected<CompileOptions> options = model.compileOptions();
+    if (!options)
+      return options.takeError();
+    options->reportBatch = batch;
+    Expected<ModelReport> report = describeCompilation(*options);
+    if (!report)
+      return report.takeError();
+    for (const FunctionReport &function : report->functions) {
+      if (memory)
+        printArena(function);
+      if (!svg.empty() && function.name == (model.loss.empty() ? "forward" : "train_step"))
+        if (Error error = writeFile(svg, arenaSvg(function)))
+          return error;
+    }
     return Error::success();
   }
 
@@ -170,10 +197,13 @@ void addInspect(CLI::App &app, Action &action) {
   auto command = std::make_shared<InspectCommand>();
   CLI::App *verb = app.add_subcommand("inspect", "Prints a model's entries, layers, parameters, FLOPs and memory");
   command->model.addTo(*verb);
+  command->model.addTrainingTo(*verb);
   verb->add_option("--batch", command->batch, "The batch that FLOPs and memory are for")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   verb->add_flag("--json", command->json, "As one JSON object on stdout");
+  verb->add_flag("--memory", command->memory, "Instead: the arena over time, what lives while each kernel runs");
+  verb->add_option("--svg", command->svg, "Instead: a drawing of it, of train_step with --loss, else of forward");
   verb->callback([command, &action] { action = [command] { return command->run(); }; });
 }
 

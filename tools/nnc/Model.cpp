@@ -1,4 +1,5 @@
 #include "tools/nnc/Model.h"
+#include "compiler/Report.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -57,8 +58,7 @@ Expected<CompileOptions> ModelOptions::compileOptions() const {
   return result;
 }
 
-/// A C prefix from the file's name: `my-net.v2.pt2` becomes `my_net_v2`.
-static std::string prefixOf(StringRef path) {
+std::string prefixOf(StringRef path) {
   std::string name = sys::path::stem(path).str();
   for (char &c : name)
     if (!isAlnum(c))
@@ -66,13 +66,16 @@ static std::string prefixOf(StringRef path) {
   return name.empty() || isDigit(name[0]) ? "model_" + name : name;
 }
 
-Expected<std::unique_ptr<Library>> openModel(const ModelOptions &options, Purpose purpose) {
+Expected<std::unique_ptr<Library>> openModel(const ModelOptions &options, Purpose purpose, ModelReport *kernels,
+                                             int64_t batch) {
   if (!sys::fs::exists(options.path))
     return createStringError(options.path + ": no such file");
   if (StringRef(options.path).ends_with(".so")) {
     if (!options.loss.empty() || !options.optimizer.empty())
       return createStringError(options.path + " is compiled already: --loss and --optimizer are options of the "
                                               "compilation");
+    if (kernels)
+      return createStringError(options.path + " is compiled already, without clocks around its kernels: give the .pt2");
     return Library::open(options.path);
   }
   Expected<CompileOptions> compile = options.compileOptions();
@@ -81,14 +84,19 @@ Expected<std::unique_ptr<Library>> openModel(const ModelOptions &options, Purpos
   if (purpose == Purpose::Training && !compile->loss)
     return createStringError("training needs a loss: add --loss, such as --loss cross_entropy");
   compile->gradient = purpose == Purpose::Gradient;
-  compile->name = prefixOf(options.path);
+  compile->timeKernels = kernels != nullptr;
+  compile->reportBatch = batch;
+  return openCompiled(*compile, kernels);
+}
 
+Expected<std::unique_ptr<Library>> openCompiled(CompileOptions options, ModelReport *report) {
+  options.name = prefixOf(options.model);
   SmallString<128> folder;
   if (std::error_code code = sys::fs::createUniqueDirectory("nnc", folder))
     return createStringError("cannot make a temporary folder: " + code.message());
   auto removed = scope_exit([&] { sys::fs::remove_directories(folder); }); // a loaded file stays mapped
-  const std::string prefix = (folder + "/" + compile->name).str();
-  if (Error error = compileLibrary(*compile, prefix))
+  const std::string prefix = (folder + "/" + options.name).str();
+  if (Error error = compileLibrary(options, prefix, report))
     return error;
   return Library::open(prefix + ".so");
 }

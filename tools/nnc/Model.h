@@ -25,6 +25,9 @@ struct ModelOptions {
   llvm::Expected<CompileOptions> compileOptions() const;
 };
 
+/// A C prefix from the file's name: `my-net.v2.pt2` becomes `my_net_v2`.
+std::string prefixOf(llvm::StringRef path);
+
 /// Options of the instance, likewise shared.
 struct RuntimeOptions {
   int64_t threads = 1;
@@ -37,7 +40,12 @@ struct RuntimeOptions {
 /// Which entries a verb needs when it compiles MODEL itself.
 enum class Purpose { Forward, Gradient, Training };
 
-llvm::Expected<std::unique_ptr<Library>> openModel(const ModelOptions &options, Purpose purpose);
+/// With `kernels` the library times its kernels (CompileOptions::timeKernels), and
+/// the report says what they are, for the batch size `batch`: MODEL must be a .pt2.
+llvm::Expected<std::unique_ptr<Library>> openModel(const ModelOptions &options, Purpose purpose,
+                                                   ModelReport *kernels = nullptr, int64_t batch = 0);
+/// Compiles into a temporary folder, loads the library and removes the folder.
+llvm::Expected<std::unique_ptr<Library>> openCompiled(CompileOptions options, ModelReport *report = nullptr);
 /// Creates an instance and loads --load into it.
 llvm::Expected<std::unique_ptr<Instance>> createInstance(Library &library, const RuntimeOptions &options,
                                                          int64_t batch = 0);
