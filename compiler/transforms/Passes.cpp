@@ -9,6 +9,7 @@
 #include "compiler/transforms/FormKernels.h"
 #include "compiler/transforms/PackFilters.h"
 #include "compiler/transforms/Plan.h"
+#include "compiler/transforms/Prepare.h"
 #include "compiler/transforms/StageContract.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -101,6 +102,16 @@ struct FoldAffine : StagePass<FoldAffine, func::FuncOp> {
   void runOnOperation() override { foldAffine(getOperation(), intoWeights); }
 };
 
+struct OutlinePrepare : StagePass<OutlinePrepare> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(OutlinePrepare)
+  StringRef getArgument() const final { return "nnc-outline-prepare"; }
+  StringRef getDescription() const final { return "Move what depends on parameters alone from @forward into @prepare"; }
+  void runOnOperation() override {
+    if (auto forward = getOperation().lookupSymbol<func::FuncOp>("forward"))
+      outlinePrepare(getOperation(), forward);
+  }
+};
+
 struct FormKernels : StagePass<FormKernels, func::FuncOp> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FormKernels)
   FormKernels() = default;
@@ -189,6 +200,7 @@ void registerPasses() {
   PassRegistration<Differentiate>();
   PassRegistration<AddTraining>();
   PassRegistration<FoldAffine>();
+  PassRegistration<OutlinePrepare>();
   PassRegistration<FormKernels>();
   PassRegistration<PackFilters>();
   PassRegistration<Plan>();

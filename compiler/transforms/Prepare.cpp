@@ -25,8 +25,11 @@ DenseSet<Value> valuesOfState(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments())
     if (isFixed(function, argument))
       fixed.insert(argument);
+  // A size of the call's (a parameter broadcast to the batch) is not known before it.
+  auto hasFixedSizes = [](Type type) { return cast<ShapedType>(type).hasStaticShape(); };
   for (Operation &op : function.front().without_terminator())
-    if (op.getNumOperands() > 0 && llvm::all_of(op.getOperands(), [&](Value v) { return fixed.contains(v); }))
+    if (op.getNumOperands() > 0 && llvm::all_of(op.getOperands(), [&](Value v) { return fixed.contains(v); }) &&
+        llvm::all_of(op.getResultTypes(), hasFixedSizes))
       fixed.insert(op.result_begin(), op.result_end());
   return fixed;
 }
