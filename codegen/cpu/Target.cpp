@@ -17,12 +17,13 @@ namespace nnc::cpu {
 
 namespace {
 
-// What kernels rely on, in LLVM's spelling. Features LLVM may use beside these
-// (bmi, popcnt, ...) come with the same generations of CPUs.
-constexpr const char *kernelFeatures[] = {"sse4.2",   "avx",      "avx2",     "fma",
-                                          "f16c",     "bmi",      "bmi2",     "lzcnt",
-                                          "movbe",    "popcnt",   "avx512f",  "avx512bw",
-                                          "avx512dq", "avx512vl", "avx512cd"};
+// Every instruction set that LLVM's instruction selection takes for ordinary code, in its
+// spelling: what only intrinsics reach (aes, sha, amx, ...) is not among them.
+constexpr const char *kernelFeatures[] = {
+    "sse3", "ssse3", "sse4.1", "sse4.2", "sse4a", "popcnt", "lzcnt", "bmi", "bmi2", "tbm", "movbe", "f16c", "fma", "fma4",
+    "xop", "gfni", "avx", "avx2", "avxvnni", "avxvnniint8", "avxvnniint16", "avxifma", "avxneconvert", "avx512f", "avx512bw",
+    "avx512dq", "avx512vl", "avx512cd", "avx512ifma", "avx512vbmi", "avx512vbmi2", "avx512vnni", "avx512bitalg",
+    "avx512vpopcntdq", "avx512bf16", "avx512fp16"};
 
 std::unique_ptr<MCSubtargetInfo> subtarget(const Target &target) {
   InitializeNativeTarget();
