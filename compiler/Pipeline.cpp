@@ -219,7 +219,7 @@ static llvm::Error runSteps(Compilation &c, Stage last, ArrayRef<Step> steps) {
   return llvm::Error::success();
 }
 
-llvm::Error runStages(Compilation &c, Stage last) {
+llvm::Error startCompilation(Compilation &c) {
   llvm::Expected<cpu::Target> target = cpu::Target::forCPU(c.options.cpu);
   if (!target)
     return target.takeError();
@@ -229,9 +229,18 @@ llvm::Error runStages(Compilation &c, Stage last) {
   registry.insert<nn::NNDialect>();
   c.context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::ENABLED);
   c.context->loadAllAvailableDialects();
+  return llvm::Error::success();
+}
 
+llvm::Error runStages(Compilation &c, Stage last) {
+  if (llvm::Error error = startCompilation(c))
+    return error;
   if (llvm::Error error = buildGraph(c))
     return error;
+  return runStagesAfterGraph(c, last);
+}
+
+llvm::Error runStagesAfterGraph(Compilation &c, Stage last) {
   // Passes report through diagnostics: gathered into the one error returned.
   ScopedDiagnosticHandler handler(c.context.get(), [&](Diagnostic &diagnostic) {
     c.diagnostics.push_back(describePlace(diagnostic.getLocation()) + diagnostic.str());

@@ -6,6 +6,7 @@ set -eu
 # What each package is for:
 #   cmake ninja-build ccache            the build
 #   clang-22 lld-22 libc6-dev g++       compiler, linker, C and C++ headers
+#   libclang-rt-22-dev                  libFuzzer and the sanitizers
 #   llvm-22-dev libmlir-22-dev          the libraries the compiler is made of
 #   mlir-22-tools llvm-22-tools         mlir-tblgen; FileCheck and lit (which runs on python3)
 #   liblld-22-dev zlib1g-dev libzstd-dev  the linker as a library
@@ -13,7 +14,7 @@ set -eu
 #   libgtest-dev libgmock-dev libbenchmark-dev  tests and benchmarks
 #   gcc                                 compiles the C programs against a generated header
 #   binutils                            readelf and nm, with which tests look at a library
-packages="cmake ninja-build ccache clang-22 lld-22 libc6-dev g++ llvm-22-dev libmlir-22-dev
+packages="cmake ninja-build ccache clang-22 libclang-rt-22-dev lld-22 libc6-dev g++ llvm-22-dev libmlir-22-dev
 mlir-22-tools llvm-22-tools python3 liblld-22-dev zlib1g-dev libzstd-dev libcli11-dev libzip-dev
 libgtest-dev libgmock-dev libbenchmark-dev gcc binutils"
 
