@@ -28,13 +28,13 @@ struct Compilation {
 /// Runs the stages up to and including `last`. On an error, its text has one line a finding.
 llvm::Error runStages(Compilation &compilation, Stage last);
 
-/// The stages after CORE, likewise.
-llvm::Error runStagesFromCore(Compilation &compilation, Stage last);
-
 // Its two halves, for a graph that comes from elsewhere than `options.model`: the first
 // makes target and context; the second takes a module with `forward` and, where the
 // options ask for training or gradients, `exported`, and the weights in `sources`.
 llvm::Error startCompilation(Compilation &compilation);
 llvm::Error runStagesAfterGraph(Compilation &compilation, Stage last);
+
+/// The stages after CORE, likewise.
+llvm::Error runStagesFromCore(Compilation &compilation, Stage last);
 
 } // namespace nnc

@@ -50,7 +50,8 @@ static int32_t boundSymbols(const nnc_model &model, int64_t maxBatch, Settings &
     }
     if (settings.bounds[i] == INT64_MAX)
       return CREATE_FAIL(NNC_BAD_SHAPE,
-                         "%s is unbounded: set options.max_batch to the largest value needed",
+                         "%s is unbounded: set options.max_batch to the largest value needed, or compile "
+                         "with --max-batch",
                          symbol.name);
   }
   return NNC_OK;

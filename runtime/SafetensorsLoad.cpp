@@ -280,7 +280,8 @@ static int32_t acceptTensor(nnc_instance &instance, const char *path, File &file
   if (!variable || !isSaved(*variable)) {
     if (mayBeUnknown(tensor))
       return NNC_OK;
-    return BAD_FILE("'%s': %s has no parameter or buffer '%s'", path, model.name, tensor.name);
+    return BAD_FILE("'%s': %s has no parameter or buffer '%s' (a checkpoint of another model?)", path,
+                    model.name, tensor.name);
   }
   if (strcmp(tensor.dtype, safetensorsDtype(variable->dtype)) != 0)
     return BAD_FILE("'%s': '%s' has the dtype %s, must be %s", path, tensor.name, tensor.dtype,
@@ -354,9 +355,10 @@ static int32_t checkComplete(nnc_instance &instance, const char *path, const Fil
     ++missing;
   }
   if (missing == 1)
-    return BAD_FILE("'%s' lacks '%s'", path, firstMissing);
+    return BAD_FILE("'%s' lacks '%s' (a checkpoint of another model?)", path, firstMissing);
   if (missing)
-    return BAD_FILE("'%s' lacks '%s' and %ld more", path, firstMissing, missing - 1);
+    return BAD_FILE("'%s' lacks '%s' and %ld more (a checkpoint of another model?)", path,
+                    firstMissing, missing - 1);
   return NNC_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace nnc_runtime;
@@ -155,6 +156,10 @@ int32_t nnc_rt_save(nnc_instance *instance, const char *path) {
     return NNC_INVALID_ARGUMENT;
   if (!path || !*path)
     return NNC_FAIL(instance, NNC_INVALID_ARGUMENT, "save: the path is empty");
+  // Renaming onto a device would replace it.
+  struct stat present;
+  if (stat(path, &present) == 0 && !S_ISREG(present.st_mode))
+    return NNC_FAIL(instance, NNC_IO_ERROR, "cannot write '%s': it is a folder or a device, not a file", path);
   char temporary[4096];
   const int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, long(getpid()));
   if (length < 0 || size_t(length) >= sizeof temporary)

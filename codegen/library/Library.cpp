@@ -76,6 +76,9 @@ llvm::Error writeLibrary(const ModelInterface &model,
                          llvm::StringRef initialData, llvm::StringRef outputPrefix) {
   if (llvm::Error error = verifyInterface(model, initialData.size()))
     return error;
+  llvm::StringRef folder = llvm::sys::path::parent_path(outputPrefix);
+  if (std::error_code code = folder.empty() ? std::error_code() : llvm::sys::fs::create_directories(folder))
+    return llvm::createStringError(folder + ": cannot make this folder: " + code.message());
   auto scratch = ScratchFolder::create(outputPrefix);
   if (!scratch)
     return scratch.takeError();

@@ -10,7 +10,8 @@
 
 namespace nnc {
 
-/// Writes the three files through a folder beside them, then renames: after an
+/// Writes the three files through a folder beside them, then renames; makes the folder they
+/// belong in, if it is missing. After an
 /// error none of them is there (or the former ones are untouched). The same
 /// arguments give the same bytes.
 /// `objects` hold the functions that `model.entries` names; they may call libm,

@@ -1,5 +1,6 @@
 #include "compiler/autodiff/Optimizers.h"
 #include "llvm/ADT/StringExtras.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -41,6 +42,11 @@ llvm::Expected<Optimizer> Optimizer::create(const NamedOptions &spec) {
         slot->second = lower == "true";
       else if (StringRef(text).getAsDouble(slot->second))
         return llvm::createStringError("optimizer '" + spec.name + "': option " + key + " = '" + text + "' is not a number");
+      // torch's own checks, written so that NaN fails too.
+      const bool isBeta = StringRef(key).starts_with("beta");
+      if (key != "dampening" && !(slot->second >= 0 && slot->second < (isBeta ? 1 : INFINITY)))
+        return llvm::createStringError("optimizer '" + spec.name + "': option " + key + " = " + text + " must be at least 0" +
+                                       (isBeta ? " and below 1" : ""));
     }
     if (result.options.count("nesterov") && result.options["nesterov"] != 0 &&
         (result.options["momentum"] <= 0 || result.options["dampening"] != 0))

@@ -2,6 +2,8 @@
 #include "compiler/autodiff/Autodiff.h"
 #include "compiler/autodiff/Optimizers.h"
 #include "compiler/frontends/FunctionBuilder.h"
+#include "llvm/ADT/StringExtras.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace nnc::nn;
@@ -52,13 +54,19 @@ static InlinedForward inlineForward(FunctionBuilder &f, func::FuncOp forward) {
 
 //===-- losses --------------------------------------------------------------------===//
 
-static FailureOr<double> numberOption(FunctionBuilder &f, const NamedOptions &spec, StringRef key, double fallback) {
+/// An option of a loss; `fallback` where it is not given.
+static FailureOr<double> numberOption(FunctionBuilder &f, const NamedOptions &spec, StringRef key, double fallback,
+                                      double low = -INFINITY, double high = INFINITY) {
   auto found = spec.options.find(key.str());
   if (found == spec.options.end())
     return fallback;
   double value;
   if (StringRef(found->second).getAsDouble(value)) {
     f.error("loss '" + spec.name + "': option " + key + " = '" + found->second + "' is not a number");
+    return failure();
+  }
+  if (!(value >= low && value <= high)) {
+    f.error("loss '" + spec.name + "': option " + key + " = " + found->second + " is out of its range");
     return failure();
   }
   return value;
@@ -78,7 +86,8 @@ static Value buildLoss(FunctionBuilder &f, const NamedOptions &spec, Value outpu
     return f.error("unknown loss '" + spec.name + "'; known: output, cross_entropy, nll, mse, l1, smooth_l1, huber, bce, bce_with_logits");
   for (const auto &[key, value] : spec.options)
     if (!llvm::is_contained(entry->second, key))
-      return f.error("loss '" + spec.name + "' has no option '" + key + "'");
+      return f.error("loss '" + spec.name + "' has no option '" + key + "'; it has " +
+                     (entry->second.empty() ? std::string("none") : llvm::join(entry->second, ", ")));
   Reduction reduction = Reduction::mean;
   if (auto found = spec.options.find("reduction"); found != spec.options.end()) {
     if (found->second != "mean" && found->second != "sum")
@@ -99,7 +108,7 @@ static Value buildLoss(FunctionBuilder &f, const NamedOptions &spec, Value outpu
     dims.erase(dims.begin() + classAxis);
     Value target = f.addInput("target", dims, f.builder().getI64Type());
     FailureOr<double> ignore = numberOption(f, spec, "ignore_index", -100);
-    FailureOr<double> smoothing = numberOption(f, spec, "label_smoothing", 0.0);
+    FailureOr<double> smoothing = numberOption(f, spec, "label_smoothing", 0.0, 0, 1);
     if (failed(ignore) || failed(smoothing))
       return {};
     if (classes)
@@ -111,7 +120,7 @@ static Value buildLoss(FunctionBuilder &f, const NamedOptions &spec, Value outpu
   std::map<std::string, double> parameters;
   for (const char *key : {"beta", "delta"})
     if (spec.options.count(key)) {
-      FailureOr<double> value = numberOption(f, spec, key, 0);
+      FailureOr<double> value = numberOption(f, spec, key, 0, 0);
       if (failed(value))
         return {};
       parameters[key] = *value;

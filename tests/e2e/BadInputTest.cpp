@@ -1,5 +1,5 @@
-// What the command line says to input it cannot use: a clear message, exit
-// status 1 (2 for usage), nothing half-written, no crash.
+// Damaged models, usage and full disks: a clear message, exit status 1 (2 for usage),
+// nothing half-written, no crash. What a new user gets wrong: MistakesTest.cpp.
 #include "tests/e2e/Command.h"
 #include "tools/nnc/Npz.h"
 
@@ -34,13 +34,6 @@ TEST_F(BadInput, UsageHasStatus2) {
   EXPECT_EQ(nnc("--help").status, 0);
 }
 
-TEST_F(BadInput, MissingFiles) {
-  EXPECT_REFUSED(nnc("compile none.pt2 -o x"), "none.pt2: no such file");
-  EXPECT_REFUSED(nnc("run $MODELS/zoo/mlp.pt2 --inputs none.npz"), "none.npz: cannot read");
-  EXPECT_REFUSED(nnc("run $MODELS/zoo/mlp.pt2 --input input=@none.npy"), "none.npy: cannot read");
-  EXPECT_EQ(listing(), "");
-}
-
 TEST_F(BadInput, DamagedModels) {
   const std::string good = mlp();
   for (size_t length : {size_t(0), size_t(1), size_t(100), good.size() / 2, good.size() - 1}) {
@@ -52,54 +45,6 @@ TEST_F(BadInput, DamagedModels) {
   write("lib.so", "this is not a library\n");
   EXPECT_REFUSED(nnc("run lib.so"), "lib.so");
   EXPECT_EQ(listing(), "cut.pt2 lib.so text.pt2");
-}
-
-TEST_F(BadInput, ShapesAndTypesThatDoNotFit) {
-  writeZeros("u8.npz", "0", ElementType::U8, {2, 1, 28, 28});
-  EXPECT_REFUSED(nnc("run $MODELS/zoo/mlp.pt2 --inputs u8.npz"), "input 'input' has the dtype uint8, must be float32");
-  writeZeros("rank.npz", "0", ElementType::F32, {2, 784});
-  EXPECT_REFUSED(nnc("run $MODELS/zoo/mlp.pt2 --inputs rank.npz"), "input 'input' has 2 axes, must have 4");
-  writeZeros("size.npz", "0", ElementType::F32, {2, 1, 28, 27});
-  EXPECT_REFUSED(nnc("run $MODELS/zoo/mlp.pt2 --inputs size.npz"), "axis 3 of input 'input' has the size 27, must be 28");
-  writeZeros("batch.npz", "0", ElementType::F32, {1025, 1, 28, 28});
-  EXPECT_REFUSED(nnc("run $MODELS/zoo/mlp.pt2 --inputs batch.npz"), "1025; allowed are 1 to 1024");
-  writeZeros("key.npz", "image", ElementType::F32, {2, 1, 28, 28});
-  EXPECT_REFUSED(nnc("run $MODELS/zoo/mlp.pt2 --inputs key.npz"), "there is no input 'image'; forward takes input");
-  EXPECT_REFUSED(nnc("run $MODELS/zoo/mlp.pt2"), "input 'input' (position 0) is missing");
-  EXPECT_REFUSED(nnc("grad $MODELS/zoo/mlp.pt2 --input @x.npy"), "x.npy: cannot read");
-}
-
-TEST_F(BadInput, TrainingData) {
-  const std::string train = "train $MODELS/zoo/mlp.pt2 --loss cross_entropy --optimizer sgd:lr=0.1 --data d.npz";
-  cli::Npz npz;
-  npz.add("x", Tensor(ElementType::F32, {4, 1, 28, 28}));
-  ASSERT_FALSE(bool(writeNpz(folder + "/d.npz", npz)));
-  EXPECT_REFUSED(nnc(train), "d.npz: no array for input 'target': looked for target, y, target; the file has x");
-  Tensor classes(ElementType::I64, {4});
-  classes.data<int64_t>()[3] = 10;
-  npz.add("y", classes);
-  ASSERT_FALSE(bool(writeNpz(folder + "/d.npz", npz)));
-  EXPECT_REFUSED(nnc(train), "'target' has the value 10 at position");
-  npz.arrays[1].second = Tensor(ElementType::I64, {3});
-  ASSERT_FALSE(bool(writeNpz(folder + "/d.npz", npz)));
-  EXPECT_REFUSED(nnc(train), "d.npz: y has 3 samples, the input before it 4");
-  npz.arrays[1].second = Tensor(ElementType::F32, {4});
-  ASSERT_FALSE(bool(writeNpz(folder + "/d.npz", npz)));
-  EXPECT_REFUSED(nnc(train), "d.npz: y is float32, but input 'target' takes int64");
-  EXPECT_REFUSED(nnc("bench $MODELS/zoo/mlp.pt2 --batch 2000"), "--batch 2000: N may range from 1 to 1024");
-  EXPECT_REFUSED(nnc("train $MODELS/zoo/mlp.pt2 --optimizer sgd --data d.npz"), "add --loss");
-  EXPECT_REFUSED(nnc("train $MODELS/zoo/mlp.pt2 --loss cross_entropy --data d.npz"), "add --optimizer");
-  EXPECT_REFUSED(nnc("train $MODELS/zoo/mlp.pt2 --loss nonsense --optimizer sgd --data d.npz"), "nonsense");
-  EXPECT_REFUSED(nnc("train $MODELS/zoo/mlp.pt2 --loss cross_entropy --optimizer nonsense --data d.npz"), "nonsense");
-  EXPECT_REFUSED(nnc("train $MODELS/zoo/mlp.pt2 --loss cross_entropy --optimizer sgd:speed=1 --data d.npz"), "speed");
-}
-
-TEST_F(BadInput, ALibraryWithoutTheEntry) {
-  ASSERT_EQ(nnc("compile $MODELS/zoo/mlp.pt2 -o mlp").status, 0);
-  writeZeros("x.npz", "0", ElementType::F32, {2, 1, 28, 28});
-  EXPECT_REFUSED(nnc("grad mlp.so --inputs x.npz"), "has no entry grad: compile it with --gradient");
-  EXPECT_REFUSED(nnc("train mlp.so --data x.npz"), "has no entry train_step: compile it with --loss and --optimizer");
-  EXPECT_REFUSED(nnc("bench mlp.so --train --loss cross_entropy"), "is compiled already");
 }
 
 TEST_F(BadInput, NothingIsHalfWritten) {

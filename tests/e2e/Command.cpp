@@ -32,7 +32,8 @@ void CommandTest::write(const std::string &name, const std::string &contents) co
 bool CommandTest::exists(const std::string &name) const { return fs::exists(fs::path(folder) / name); }
 
 CommandResult CommandTest::shell(const std::string &command) const {
-  const std::string whole = "cd " + folder + " && { NNC=" NNC_PROGRAM " MODELS=" NNC_SOURCE_DIR "/models; DIR=" +
+  const std::string whole = "cd " + folder + " && { NNC=" NNC_PROGRAM " MODELS=" NNC_SOURCE_DIR "/models; TESTS=" NNC_SOURCE_DIR
+                            "/tests; DIR=" +
                             folder + "; " + command + "; } >.out 2>.err";
   const int status = std::system(("sh -c '" + whole + "'").c_str());
   CommandResult result;

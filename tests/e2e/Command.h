@@ -17,8 +17,8 @@ protected:
   void SetUp() override;
   void TearDown() override;
 
-  /// `arguments` go through the shell; NNC, MODELS and DIR stand for the program,
-  /// the repository's models and the test's own folder.
+  /// `arguments` go through the shell; NNC, MODELS, TESTS and DIR stand for the program,
+  /// the repository's models and tests, and the test's own folder.
   CommandResult shell(const std::string &command) const;
   CommandResult nnc(const std::string &arguments) const { return shell("$NNC " + arguments); }
   std::string read(const std::string &name) const;

@@ -28,6 +28,8 @@ struct CompileCommand {
     Expected<CompileOptions> options = model.compileOptions();
     if (!options)
       return options.takeError();
+    if (options->optimizer && !options->loss)
+      return createStringError("an optimizer needs a loss: add --loss, such as --loss cross_entropy");
     if (!train.empty())
       options->model = train;
     options->trainAsExported = !train.empty();
@@ -59,9 +61,6 @@ struct CompileCommand {
       return createStringError("where to? Add -o DIR/NAME");
     StringRef prefix = output;
     prefix.consume_back(".so");
-    StringRef folder = sys::path::parent_path(prefix);
-    if (std::error_code code = folder.empty() ? std::error_code() : sys::fs::create_directories(folder))
-      return createStringError(folder + ": cannot make this folder: " + code.message());
     ModelReport report;
     if (Error error = compileLibrary(*options, prefix, &report))
       return error;

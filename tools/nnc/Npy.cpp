@@ -3,6 +3,7 @@
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
 #include <optional>
@@ -113,8 +114,11 @@ void reorder(Tensor &tensor) {
 
 Expected<Tensor> parseNpy(ArrayRef<std::byte> file, StringRef where) {
   const char *bytes = reinterpret_cast<const char *>(file.data());
+  if (file.size() >= 2 && bytes[0] == 'P' && bytes[1] == 'K')
+    return createStringError(where + ": this is an archive of arrays (.npz), where one array (.npy) belongs; give it with "
+                                     "--inputs");
   if (file.size() < magicBytes + 4 || std::memcmp(bytes, magic, magicBytes) != 0)
-    return createStringError(where + ": not a .npy array");
+    return createStringError(where + ": not a .npy array; write it with numpy.save");
   const int version = uint8_t(bytes[magicBytes]);
   if (version < 1 || version > 3)
     return createStringError(where + ": .npy version " + Twine(version) + " is unknown");
@@ -187,7 +191,18 @@ Error writeNpy(StringRef path, const Tensor &tensor) {
   return writeFile(path, {reinterpret_cast<const char *>(file.data()), file.size()});
 }
 
+Error checkDestination(StringRef path) {
+  StringRef folder = sys::path::parent_path(path);
+  if (!folder.empty() && !sys::fs::is_directory(folder))
+    return createStringError(path + ": cannot write: there is no folder '" + folder + "'");
+  if (sys::fs::exists(path) && !sys::fs::is_regular_file(path))
+    return createStringError(path + ": cannot write: it is a folder or a device, not a file");
+  return Error::success();
+}
+
 Error writeFile(StringRef path, StringRef contents) {
+  if (Error error = checkDestination(path))
+    return error;
   Expected<sys::fs::TempFile> temporary = sys::fs::TempFile::create(path + ".%%%%%%.tmp");
   if (!temporary)
     return createStringError(path + ": cannot write: " + toString(temporary.takeError()));

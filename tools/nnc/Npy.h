@@ -16,6 +16,10 @@ llvm::Expected<Tensor> readNpy(llvm::StringRef path);
 /// Writes a temporary beside `path` and renames it.
 llvm::Error writeNpy(llvm::StringRef path, const Tensor &tensor);
 
+/// An error if `path` cannot become a file: its folder is missing, or something is there
+/// that no file may replace (a folder, a device). Asked before long work, too.
+llvm::Error checkDestination(llvm::StringRef path);
+
 /// Writes `contents` to a temporary beside `path` and renames it, so that a full
 /// disk or an interruption never leaves half a file.
 llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents);

@@ -65,6 +65,9 @@ struct TrainCommand {
     if (plan.firstEpoch > plan.epochs)
       return createStringError("--first-epoch " + Twine(plan.firstEpoch) + " is after the last, --epochs " +
                                Twine(plan.epochs));
+    for (StringRef file : {StringRef(checkpoint), StringRef(plot)}) // before hours of training, not behind them
+      if (Error error = file.empty() ? Error::success() : checkDestination(file))
+        return error;
     Expected<Npz> archive = readNpz(data);
     if (!archive)
       return archive.takeError();

@@ -1,4 +1,5 @@
 #include "tools/nnc/Zip.h"
+#include "tools/nnc/Npy.h"
 #include <memory>
 #include <zip.h>
 
@@ -50,7 +51,8 @@ Expected<std::vector<ZipMember>> readZip(StringRef path) {
   int code = 0;
   std::unique_ptr<zip_t, Discard> archive(zip_open(path.str().c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
   if (!archive)
-    return createStringError(path + ": cannot read as a zip archive: " + messageOf(code));
+    return createStringError(path + (code == ZIP_ER_NOZIP ? Twine(": not an archive of arrays (.npz); write it with numpy.savez")
+                                                          : ": cannot read: " + messageOf(code)));
   std::vector<ZipMember> members;
   for (zip_int64_t index = 0, count = zip_get_num_entries(archive.get(), 0); index < count; ++index) {
     zip_stat_t stat;
@@ -66,6 +68,8 @@ Expected<std::vector<ZipMember>> readZip(StringRef path) {
 }
 
 Error writeZip(StringRef path, const std::vector<ZipMember> &members) {
+  if (Error error = checkDestination(path))
+    return error;
   int code = 0;
   std::unique_ptr<zip_t, Discard> archive(zip_open(path.str().c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
   if (!archive)

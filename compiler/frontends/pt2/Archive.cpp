@@ -61,6 +61,9 @@ std::string describeForeign(StringRef bytes) {
   if (bytes.starts_with("\x80\x02"))
     return "this is a pickle (an old torch.save file), which holds weights but no "
            "graph; write the model with torch.export.save";
+  if (bytes.substr(8).starts_with("{\""))
+    return "this is a checkpoint (.safetensors), which holds weights but no graph; give the "
+           "model, and the checkpoint with --load";
   return "not a .pt2 file: it is no zip archive; write the model with "
          "torch.export.save(torch.export.export(model, (x,)), \"model.pt2\")";
 }
@@ -161,6 +164,8 @@ Error Archive::dropCommonFolder() {
   llvm::StringMap<Member> shortened;
   for (const auto &entry : members) {
     auto [first, rest] = entry.getKey().split('/');
+    if (first.ends_with(".npy"))
+      return failure("this is an archive of arrays (.npz), not a model");
     if (first != folder || rest.empty())
       return failure("not a .pt2 file: the members of this zip archive do not share "
                      "one folder (" +
@@ -174,7 +179,7 @@ Error Archive::dropCommonFolder() {
 Expected<StringRef> Archive::contents(StringRef name) const {
   auto found = members.find(name);
   if (found == members.end())
-    return failure("the archive has no " + name);
+    return failure("the archive has no " + name + "; write it again with torch.export.save");
   const Member &member = found->second;
   if (member.flags & encrypted)
     return failure(name + " is encrypted");
