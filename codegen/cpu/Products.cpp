@@ -197,7 +197,9 @@ ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
   return problem;
 }
 
-//===-- the family -----------------------------------------------// The entry function counts tasks without buffers: only the sizes are emitted there.
+//===-- the family ---------------------------------------------------------------------------===//
+
+// The entry function counts tasks without buffers: only the sizes are emitted there.
 void fillExtents(KernelContext &c, Operation *anchor, ContractProblem &problem) {
   auto matmul = cast<MatmulOp>(anchor);
   Dims y = dimsOf(matmul.getResult()), a = dimsOf(matmul.getA());

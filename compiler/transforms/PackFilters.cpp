@@ -1,7 +1,7 @@
 #include "compiler/transforms/PackFilters.h"
-#include "compiler/transforms/Prepare.h"
 #include "codegen/cpu/Products.h"
 #include "codegen/cpu/Target.h"
+#include "compiler/transforms/Prepare.h"
 #include "dialects/nn/Builder.h"
 
 using namespace mlir;
