@@ -29,6 +29,14 @@ void Array::forEach(function_ref<void(ArrayRef<int64_t>)> body) const {
   }
 }
 
+std::vector<int64_t> windowCounts(ArrayRef<int64_t> in, ArrayRef<int64_t> kernel, ArrayRef<int64_t> stride,
+                                  ArrayRef<int64_t> padding, ArrayRef<int64_t> dilation) {
+  std::vector<int64_t> counts;
+  for (size_t d = 0; d < in.size(); ++d)
+    counts.push_back((in[d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1);
+  return counts;
+}
+
 Reference each(std::function<double(const Arrays &, Index)> element) {
   return [=](const Arrays &inputs, Arrays &outputs) {
     outputs[0].forEach([&](Index i) { outputs[0].at(i) = element(inputs, i); });

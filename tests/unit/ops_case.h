@@ -23,6 +23,10 @@ struct Array {
   void forEach(llvm::function_ref<void(llvm::ArrayRef<int64_t>)> body) const;
 };
 
+/// How many windows fit along each spatial axis, with the padding on both sides.
+std::vector<int64_t> windowCounts(llvm::ArrayRef<int64_t> in, llvm::ArrayRef<int64_t> kernel, llvm::ArrayRef<int64_t> stride,
+                                  llvm::ArrayRef<int64_t> padding, llvm::ArrayRef<int64_t> dilation);
+
 /// Values of an input: even in [low, high), drawn from a generator that a position
 /// and an input's number seed, so that ties have probability zero.
 struct Data {

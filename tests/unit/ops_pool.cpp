@@ -11,14 +11,7 @@ struct PoolOptions {
   std::vector<int64_t> in, kernel, stride, padding, dilation, out;
   int64_t channels = 3;
 
-  std::vector<int64_t> outSizes() const {
-    if (!out.empty())
-      return out;
-    std::vector<int64_t> sizes;
-    for (size_t d = 0; d < in.size(); ++d)
-      sizes.push_back((in[d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1);
-    return sizes;
-  }
+  std::vector<int64_t> outSizes() const { return out.empty() ? windowCounts(in, kernel, stride, padding, dilation) : out; }
 };
 
 struct Setting {

@@ -51,14 +51,7 @@ struct ConvolutionOptions {
   /// Sizes of the output where they are not what equal padding on both sides gives.
   ConvolutionOptions &to(std::vector<int64_t> v) { out = v; return *this; }
 
-  std::vector<int64_t> outSizes() const {
-    if (!out.empty())
-      return out;
-    std::vector<int64_t> sizes;
-    for (size_t d = 0; d < in.size(); ++d)
-      sizes.push_back((in[d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1);
-    return sizes;
-  }
+  std::vector<int64_t> outSizes() const { return out.empty() ? windowCounts(in, kernel, stride, padding, dilation) : out; }
 };
 
 enum class Role { Input, Weight, Output };
