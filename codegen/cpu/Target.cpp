@@ -36,18 +36,6 @@ std::unique_ptr<MCSubtargetInfo> subtarget(const Target &target) {
       backend->createMCSubtargetInfo(triple, target.cpu, target.features));
 }
 
-// The sysfs file of a cache of CPU 0 (`index0/size` holds `32K`); 0: not known.
-int64_t hostCacheBytes(int index) {
-  auto file = MemoryBuffer::getFileAsStream("/sys/devices/system/cpu/cpu0/cache/index" +
-                                            std::to_string(index) + "/size");
-  if (!file)
-    return 0;
-  StringRef text = (*file)->getBuffer().trim();
-  int64_t unit = text.consume_back("K") ? 1 << 10 : text.consume_back("M") ? 1 << 20 : 1;
-  int64_t count = 0;
-  return text.getAsInteger(10, count) ? 0 : count * unit;
-}
-
 // Cache sizes of CPUs whose LLVM name fixes them; the defaults of Target suit
 // the generic levels (the smallest caches sold with that instruction set).
 void setCaches(Target &target, bool native) {
@@ -63,14 +51,26 @@ void setCaches(Target &target, bool native) {
                   .Default(target.l2);
   if (!native)
     return;
-  // Linux lists index0: L1 data, index1: L1 instructions, index2: L2.
-  if (int64_t bytes = hostCacheBytes(0))
+  if (int64_t bytes = hostCacheBytes(1))
     target.l1 = bytes;
   if (int64_t bytes = hostCacheBytes(2))
     target.l2 = bytes;
 }
 
 } // namespace
+
+int64_t hostCacheBytes(int level) {
+  // Linux lists index0: L1 data, index1: L1 instructions, index2: L2, index3: L3; a file holds `32K`.
+  int index = level == 1 ? 0 : level;
+  auto file = MemoryBuffer::getFileAsStream("/sys/devices/system/cpu/cpu0/cache/index" +
+                                            std::to_string(index) + "/size");
+  if (!file)
+    return 0;
+  StringRef text = (*file)->getBuffer().trim();
+  int64_t unit = text.consume_back("K") ? 1 << 10 : text.consume_back("M") ? 1 << 20 : 1;
+  int64_t count = 0;
+  return text.getAsInteger(10, count) ? 0 : count * unit;
+}
 
 Expected<Target> Target::forCPU(StringRef name) {
   Target target;

@@ -31,4 +31,8 @@ struct Target {
   std::vector<std::string> requiredFeatures() const;
 };
 
+/// Bytes of the data cache of a level (1 to 3) of the machine this runs on, as Linux
+/// lists them; 0: not known.
+int64_t hostCacheBytes(int level);
+
 } // namespace nnc::cpu

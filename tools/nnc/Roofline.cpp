@@ -1,10 +1,10 @@
 #include "tools/nnc/Roofline.h"
+#include "codegen/cpu/Target.h"
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <thread>
 #include <time.h>
-#include <unistd.h>
 
 // tools/bench/fma_peak.c and read_bandwidth.c, once for each vector length.
 extern "C" {
@@ -22,9 +22,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// The best rate of several tries, all threads together; `work` gets the thread and returns what it did.
-double bestRate(int64_t threads, int tries, const std::function<int64_t(int64_t)> &work) {
-  double best = 0;
+/// The rates of several tries, the lowest first, all threads together; `work` gets the thread and
+/// returns what it did.
+std::vector<double> measureRates(int64_t threads, int tries, const std::function<int64_t(int64_t)> &work) {
+  std::vector<double> rates;
   for (int i = 0; i < tries; ++i) {
     std::vector<int64_t> done(threads);
     std::vector<std::thread> others;
@@ -38,13 +39,14 @@ double bestRate(int64_t threads, int tries, const std::function<int64_t(int64_t)
     int64_t total = 0;
     for (int64_t d : done)
       total += d;
-    best = std::max(best, double(total) / seconds);
+    rates.push_back(double(total) / seconds);
   }
-  return best;
+  std::sort(rates.begin(), rates.end());
+  return rates;
 }
 
-int64_t cacheBytes(int name, int64_t otherwise) {
-  const int64_t bytes = sysconf(name);
+int64_t cacheBytes(int level, int64_t otherwise) {
+  const int64_t bytes = cpu::hostCacheBytes(level);
   return bytes > 0 ? bytes : otherwise;
 }
 
@@ -54,18 +56,18 @@ Roofline Roofline::measure(int vectorBytes, int64_t threads) {
   Roofline roofline;
   auto *multiplyAdd = vectorBytes >= 64 ? fma_peak_64 : vectorBytes >= 32 ? fma_peak_32 : fma_peak_16;
   auto *read = vectorBytes >= 64 ? read_bandwidth_64 : vectorBytes >= 32 ? read_bandwidth_32 : read_bandwidth_16;
-  roofline.peak = bestRate(threads, 50, [&](int64_t) { return multiplyAdd(100'000); });
+  roofline.peak = measureRates(threads, 50, [&](int64_t) { return multiplyAdd(100'000); }).back();
 
-  const int64_t l2 = cacheBytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
-  const int64_t l3 = std::max(cacheBytes(_SC_LEVEL3_CACHE_SIZE, 8 * l2), 2 * l2);
+  const int64_t l2 = cacheBytes(2, 1 << 20);
+  const int64_t l3 = std::max(cacheBytes(3, 8 * l2), 2 * l2);
   const int64_t beyond = std::clamp<int64_t>(2 * l3, 64 << 20, 256 << 20);
   std::vector<float> memory(size_t(beyond) / sizeof(float), 1.0f);
   // Every thread goes round in a part of its own, a few MiB at a try: short tries fall
-  // between interruptions.
+  // between interruptions. The median counts: the fastest try finds what a cache beyond kept.
   auto measureLevel = [&](const char *name, int64_t capacity, int64_t bytes) {
     const int64_t part = std::min(bytes, beyond / threads) & ~int64_t(4095), piece = std::min<int64_t>(part, 4 << 20);
     std::vector<int64_t> position(threads);
-    const double rate = bestRate(threads, 200, [&](int64_t thread) {
+    const std::vector<double> rates = measureRates(threads, 200, [&](int64_t thread) {
       int64_t done = 0, &at = position[thread];
       while (done < 4 << 20) {
         at = at + piece > part ? 0 : at;
@@ -74,7 +76,7 @@ Roofline Roofline::measure(int vectorBytes, int64_t threads) {
       }
       return done;
     });
-    roofline.levels.push_back({name, capacity, rate});
+    roofline.levels.push_back({name, capacity, rates[rates.size() / 2]});
   };
   measureLevel("L2", l2, l2 / 2);
   measureLevel("L3", l3, std::min(l3 / 2, 4 * l2));
