@@ -141,10 +141,9 @@ static LogicalResult planAll(Compilation &c) {
   for (auto function : c.module->getOps<func::FuncOp>())
     if (c.options.timeKernels && function->hasAttr("nn.worker_bytes") && function.getName() != "prepare")
       addKernelTimes(function);
-  std::string lr;
   if (c.options.loss) {
     float rate = initialLearningRate(c.options.optimizer.value_or(NamedOptions{"sgd", {}}));
-    lr.assign(reinterpret_cast<const char *>(&rate), sizeof(rate));
+    c.learningRate.assign(reinterpret_cast<const char *>(&rate), sizeof(rate));
   }
   llvm::StringSet<> unread;
   if (c.options.frozen)
@@ -153,7 +152,7 @@ static LogicalResult planAll(Compilation &c) {
     if (unread.contains((kind + "/" + name).str()))
       return {};
     if (kind == "lr")
-      return lr;
+      return c.learningRate;
     if (kind == "prepared")
       if (auto value = c.prepared.find(name); value != c.prepared.end())
         return value->second;

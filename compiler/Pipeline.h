@@ -19,6 +19,7 @@ struct Compilation {
   StateLayout layout;
   ModelReport report; ///< after stage PLAN
   std::vector<llvm::SmallVector<char, 0>> objects;
+  std::string learningRate;                          ///< initial bytes
   llvm::StringMap<std::string> prepared; ///< frozen: what @prepare computes, by its name
   std::vector<std::string> diagnostics;  ///< errors that passes reported, with their place
 

@@ -65,20 +65,15 @@ static void addVariable(StateLayout &layout, StringRef kind, DictionaryAttr attr
   variable.dims.assign(type.getShape().begin(), type.getShape().end());
   variable.requiresGrad = static_cast<bool>(attributes.get("nn.requires_grad"));
   if (layout.interface.frozen) {
-    layout.initialData.resize(llvm::alignTo(layout.initialData.size(), alignment));
-    slot->second = layout.initialData.size();
-    layout.initialData += initial(kind, name);
+    slot->second = layout.initialData.append(initial(kind, name));
     return;
   }
   variable.offset = layout.interface.stateBytes;
   slot->second = variable.offset;
   uint64_t width = std::max(8u, type.getElementType().getIntOrFloatBitWidth()) / 8;
   layout.interface.stateBytes += llvm::alignTo(std::max<uint64_t>(1, type.getNumElements()) * width, alignment);
-  if (StringRef bytes = initial(kind, name); !bytes.empty()) {
-    layout.initialData.resize(llvm::alignTo(layout.initialData.size(), alignment));
-    variable.initialOffset = layout.initialData.size();
-    layout.initialData += bytes;
-  }
+  if (StringRef bytes = initial(kind, name); !bytes.empty())
+    variable.initialOffset = layout.initialData.append(bytes);
   layout.interface.state.push_back(variable);
 }
 

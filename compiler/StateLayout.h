@@ -2,6 +2,7 @@
 // functions: every state argument gets its offset, every entry its boundary.
 #pragma once
 
+#include "codegen/library/InitialData.h"
 #include "codegen/library/ModelInterface.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringMap.h"
@@ -10,12 +11,12 @@
 
 namespace nnc {
 
-/// Initial bytes of a state variable by (kind, name); empty: zeros.
+/// Initial bytes of a state variable by (kind, name), which outlive the layout; empty: zeros.
 using InitialBytes = std::function<llvm::StringRef(llvm::StringRef kind, llvm::StringRef name)>;
 
 struct StateLayout {
   ModelInterface interface;
-  std::string initialData; ///< of a frozen model: the state itself
+  InitialData initialData; ///< of a frozen model: the state itself
   llvm::StringMap<int64_t> offsets; ///< by "kind/name"
 
   int64_t offsetOf(llvm::StringRef kind, llvm::StringRef name) const {

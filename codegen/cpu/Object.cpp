@@ -6,6 +6,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
@@ -26,10 +27,26 @@ namespace nnc::cpu {
 
 namespace {
 
+// Before registers are assigned, MachineLICM moves the constants of an epilogue, which can be
+// made again anywhere, in front of all loops around it. Where a register tile in one of them
+// takes all of AVX2's sixteen registers, the allocator then spills the tile's accumulators in
+// its innermost loop. What is worth moving was moved by LICM on the IR, which leaves constants
+// alone. There is no other way to this switch than the table of command line options.
+void keepConstantsAtTheirUses() {
+  static const bool done = [] {
+    auto &options = cl::getRegisteredOptions();
+    if (auto found = options.find("disable-machine-licm"); found != options.end())
+      static_cast<cl::opt<bool> *>(found->second)->setValue(true);
+    return true;
+  }();
+  (void)done;
+}
+
 Expected<std::unique_ptr<TargetMachine>> targetMachine(const Target &target,
                                                        int optimizationLevel) {
   InitializeNativeTarget();
   InitializeNativeTargetAsmPrinter();
+  keepConstantsAtTheirUses();
   std::string error;
   Triple triple(target.triple);
   const llvm::Target *backend = TargetRegistry::lookupTarget(triple, error);

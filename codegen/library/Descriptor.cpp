@@ -26,8 +26,7 @@ public:
       : model(model), module(module), builder(module.getContext()),
         pointer(llvm::PointerType::getUnqual(module.getContext())) {}
 
-  llvm::Error build(llvm::StringRef signature, llvm::StringRef initialDataPath,
-                    uint64_t initialBytes);
+  llvm::Error build(llvm::StringRef signature, uint64_t initialBytes);
 
 private:
   using Constant = llvm::Constant;
@@ -82,7 +81,6 @@ private:
   Constant *boundaries(const std::vector<BoundaryTensor> &tensors);
   Constant *entry(const Entry &entry);
   Constant *variable(const StateVariable &variable);
-  void declareInitialData(llvm::StringRef path, uint64_t bytes);
   llvm::Function *exportedFunction(llvm::StringRef name, llvm::FunctionType *type);
   llvm::Type *typeOf(char code);
   void defineFixed(const FixedFunction &function);
@@ -137,28 +135,6 @@ llvm::Constant *DescriptorModule::variable(const StateVariable &variable) {
        i64(int64_t(variableBytes(variable))), i64(variable.initialOffset),
        i32(int64_t(aliases.size())), i32(variable.kind), i32(int64_t(variable.type)),
        i32(int64_t(dims.size()))});
-}
-
-static std::string assemblerQuoted(llvm::StringRef text) {
-  std::string quoted = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\')
-      quoted += '\\';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
-/// The initial data by name; its section lies on pages of its own when it is
-/// large, so that no page of it is shared with what relocation touches.
-void DescriptorModule::declareInitialData(llvm::StringRef path, uint64_t bytes) {
-  const char *alignment = bytes >= 65536 ? "4096" : "64";
-  module.setModuleInlineAsm((".section .rodata.nnc_initial_data,\"a\",@progbits\n.balign " +
-                             llvm::Twine(alignment) +
-                             "\n.globl nnc_initial_data\n.hidden nnc_initial_data\n"
-                             "nnc_initial_data:\n.incbin " +
-                             assemblerQuoted(path) + "\n")
-                                .str());
 }
 
 llvm::Function *DescriptorModule::exportedFunction(llvm::StringRef name,
@@ -243,8 +219,7 @@ void DescriptorModule::defineEntry(const EntryFunction &entry) {
       builder.CreateCall(run, {function->getArg(0), i64(entry.index), symbols, inputs, outputs}));
 }
 
-llvm::Error DescriptorModule::build(llvm::StringRef signature, llvm::StringRef initialDataPath,
-                                    uint64_t initialBytes) {
+llvm::Error DescriptorModule::build(llvm::StringRef signature, uint64_t initialBytes) {
   llvm::SmallVector<Constant *> symbols, entries, variables, features;
   int64_t prepareEntry = -1;
   for (const SymbolInfo &symbol : model.symbols)
@@ -264,10 +239,9 @@ llvm::Error DescriptorModule::build(llvm::StringRef signature, llvm::StringRef i
     features.push_back(structure<nnc_cpu_feature>({string(feature.name), i32(feature.leaf),
                                                    i32(feature.subleaf), i32(feature.reg),
                                                    i32(feature.bit), i64(int64_t(feature.xcr0))}));
-  declareInitialData(initialDataPath, initialBytes);
   auto *data = new llvm::GlobalVariable(module, llvm::ArrayType::get(builder.getInt8Ty(), 0), true,
                                         llvm::GlobalValue::ExternalLinkage, nullptr,
-                                        "nnc_initial_data");
+                                        initialDataSymbol);
   data->setVisibility(llvm::GlobalValue::HiddenVisibility);
   Constant *value = structure<nnc_model>(
       {i64(sizeof(nnc_model)), i64(int64_t(interfaceHash(signature))), string(model.name),
@@ -304,7 +278,6 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> baselineMachine() {
 
 llvm::Expected<llvm::SmallVector<char, 0>> emitDescriptor(const ModelInterface &model,
                                                           llvm::StringRef signature,
-                                                          llvm::StringRef initialDataPath,
                                                           uint64_t initialBytes) {
   auto machine = baselineMachine();
   if (!machine)
@@ -314,7 +287,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> emitDescriptor(const ModelInterface &
   module.setTargetTriple((*machine)->getTargetTriple());
   module.setDataLayout((*machine)->createDataLayout());
   DescriptorModule descriptor(model, module);
-  if (llvm::Error error = descriptor.build(signature, initialDataPath, initialBytes))
+  if (llvm::Error error = descriptor.build(signature, initialBytes))
     return error;
   llvm::SmallVector<char, 0> object;
   llvm::raw_svector_ostream stream(object);

@@ -1,5 +1,5 @@
 // The object file that makes compiled kernels and the runtime a library: the
-// model's constant descriptor, its initial data, and the exported functions.
+// model's constant descriptor and the exported functions.
 #pragma once
 
 #include "codegen/library/ModelInterface.h"
@@ -9,12 +9,13 @@
 
 namespace nnc {
 
-/// Emits a relocatable object for baseline x86-64. The initial data is taken
-/// from the file at `initialDataPath` by the assembler: weights never pass
-/// through the IR.
+/// The symbol that the descriptor expects the initial data under, in an object of their
+/// own: weights never pass through the IR.
+constexpr const char *initialDataSymbol = "nnc_initial_data";
+
+/// Emits a relocatable object for baseline x86-64.
 llvm::Expected<llvm::SmallVector<char, 0>> emitDescriptor(const ModelInterface &model,
                                                           llvm::StringRef signature,
-                                                          llvm::StringRef initialDataPath,
                                                           uint64_t initialBytes);
 
 } // namespace nnc

@@ -73,7 +73,7 @@ static llvm::Error moveIntoPlace(llvm::ArrayRef<std::pair<std::string, std::stri
 
 llvm::Error writeLibrary(const ModelInterface &model,
                          llvm::ArrayRef<llvm::SmallVector<char, 0>> objects,
-                         llvm::StringRef initialData, llvm::StringRef outputPrefix) {
+                         const InitialData &initialData, llvm::StringRef outputPrefix) {
   if (llvm::Error error = verifyInterface(model, initialData.size()))
     return error;
   llvm::StringRef folder = llvm::sys::path::parent_path(outputPrefix);
@@ -83,15 +83,15 @@ llvm::Error writeLibrary(const ModelInterface &model,
   if (!scratch)
     return scratch.takeError();
 
-  const std::string dataPath = scratch->file("initial_data");
-  if (llvm::Error error = writeFile(dataPath, initialData))
-    return error;
   const std::string signature = signatureJson(model);
-  auto descriptor = emitDescriptor(model, signature, dataPath, initialData.size());
+  auto descriptor = emitDescriptor(model, signature, initialData.size());
   if (!descriptor)
     return descriptor.takeError();
 
   LinkJob job;
+  job.objects.push_back(scratch->file("initial_data.o"));
+  if (llvm::Error error = initialData.writeObject(job.objects.back(), initialDataSymbol))
+    return error;
   auto addObject = [&](llvm::StringRef bytes) {
     job.objects.push_back(scratch->file("object" + llvm::Twine(job.objects.size()) + ".o"));
     return writeFile(job.objects.back(), bytes);

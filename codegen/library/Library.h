@@ -2,6 +2,7 @@
 // PREFIX.so with PREFIX.h and PREFIX.hpp.
 #pragma once
 
+#include "codegen/library/InitialData.h"
 #include "codegen/library/ModelInterface.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
@@ -19,7 +20,7 @@ namespace nnc {
 /// `StateVariable::initialOffset` refers to.
 llvm::Error writeLibrary(const ModelInterface &model,
                          llvm::ArrayRef<llvm::SmallVector<char, 0>> objects,
-                         llvm::StringRef initialData, llvm::StringRef outputPrefix);
+                         const InitialData &initialData, llvm::StringRef outputPrefix);
 
 /// The C prefix of a library that nnc wrote: `lenet` where it exports
 /// `lenet_signature`. An error if `path` is not such a library.

@@ -11,11 +11,11 @@ LLD_HAS_DRIVER(elf)
 
 namespace nnc {
 
-llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents) {
+llvm::Error writeFile(llvm::StringRef path, llvm::function_ref<void(llvm::raw_ostream &)> write) {
   std::error_code code;
   llvm::raw_fd_ostream stream(path, code);
   if (!code) {
-    stream << contents;
+    write(stream);
     stream.close();
     code = stream.error();
     stream.clear_error();
@@ -23,6 +23,10 @@ llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents) {
   if (code)
     return llvm::createStringError(code, "cannot write '" + path + "': " + code.message());
   return llvm::Error::success();
+}
+
+llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents) {
+  return writeFile(path, [&](llvm::raw_ostream &stream) { stream << contents; });
 }
 
 /// `{ global: a; b; local: *; };`

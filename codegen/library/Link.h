@@ -3,9 +3,14 @@
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
+
+namespace llvm {
+class raw_ostream;
+}
 
 namespace nnc {
 
@@ -21,7 +26,8 @@ struct LinkJob {
 /// The runtime is linked in. The same objects give the same bytes.
 llvm::Error linkSharedLibrary(const LinkJob &job);
 
-/// Writes a file as a whole; the error names the path and the reason.
+/// Writes a file; the error names the path and the reason.
+llvm::Error writeFile(llvm::StringRef path, llvm::function_ref<void(llvm::raw_ostream &)> write);
 llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents);
 
 } // namespace nnc

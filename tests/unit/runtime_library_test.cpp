@@ -33,7 +33,7 @@ protected:
     auto buffer = llvm::MemoryBuffer::getFile(NNC_SCALE_KERNELS);
     EXPECT_TRUE(buffer);
     llvm::SmallVector<char, 0> object((*buffer)->getBufferStart(), (*buffer)->getBufferEnd());
-    return llvm::toString(writeLibrary(model, {object}, data, prefix()));
+    return llvm::toString(writeLibrary(model, {object}, InitialData(data), prefix()));
   }
 
   std::vector<std::string> files() const {

@@ -15,7 +15,8 @@ int main(int argc, char **argv) {
   if (argc > 4)
     model.cpuFeatures.push_back(argv[4]);
   llvm::SmallVector<char, 0> object((*buffer)->getBufferStart(), (*buffer)->getBufferEnd());
-  if (llvm::Error error = nnc::writeLibrary(model, {object}, nnc::scaleInitialData(), argv[3])) {
+  std::string data = nnc::scaleInitialData();
+  if (llvm::Error error = nnc::writeLibrary(model, {object}, nnc::InitialData(data), argv[3])) {
     llvm::errs() << llvm::toString(std::move(error)) << "\n";
     return 1;
   }
