@@ -18,6 +18,11 @@ bool isSinglePanel(const ContractProblem &problem, const ContractSchedule &sched
   return problem.k.isStatic() && schedule.splits == 1 && problem.k.fixed <= schedule.blockReduction;
 }
 
+/// All of a block's rows of A are packed before its first register tile.
+bool packsAllSlivers(const ContractProblem &problem, const ContractSchedule &schedule) {
+  return schedule.columnsOutermost || problem.a.contiguous == ProductOperand::Contiguous::Outer;
+}
+
 /// Worker scratch in elements: panels of B, a sliver of A, the block of C.
 struct ScratchLayout {
   int64_t panels = 0, sliver = 0, sliverApart = 0, block = 0, pitch = 0, elementBytes = 0;
@@ -33,12 +38,14 @@ struct ScratchLayout {
           sliverElements(problem.a, schedule.tileRows, schedule.blockReduction, schedule.lanes),
           line);
       sliverApart = sliver;
-      if (problem.a.contiguous == ProductOperand::Contiguous::Outer)
+      if (packsAllSlivers(problem, schedule))
         sliver *= llvm::divideCeil(schedule.blockRows, schedule.tileRows);
     }
-    pitch = llvm::alignTo(columns, line) + line;
     bool singlePanel = schedule.kind == ContractSchedule::Kind::Outer && isSinglePanel(problem, schedule);
-    block = llvm::alignTo((singlePanel ? schedule.tileRows : schedule.blockRows) * pitch, line);
+    int64_t keptColumns = singlePanel && schedule.columnsOutermost ? schedule.tileColumns() : columns;
+    int64_t keptRows = singlePanel && !schedule.columnsOutermost ? schedule.tileRows : schedule.blockRows;
+    pitch = llvm::alignTo(keptColumns, line) + line;
+    block = llvm::alignTo(llvm::alignTo(keptRows, schedule.tileRows) * pitch, line);
   }
   int64_t bytes() const { return (panels + sliver + block) * elementBytes; }
 };
@@ -174,6 +181,8 @@ struct TaskEmitter {
       Value steps = singlePanel() ? k
                                   : emit.min(emit.index(schedule.blockReduction),
                                              emit.sub(lastStep, firstOfPanel));
+      if (schedule.columnsOutermost)
+        return emitColumnsOfTiles(firstOfPanel, steps);
       if (schedule.packB)
         emitPackPanels(emit, problem.b, type, schedule.tileColumns(), schedule.blockReduction,
                        batch, firstColumn, columns, firstOfPanel, steps, panels);
@@ -184,7 +193,7 @@ struct TaskEmitter {
     else
       emit.loop(firstStep, lastStep, schedule.blockReduction, panel);
     if (!singlePanel())
-      finishRows(emit.index(0), emit.index(0), rows);
+      finishBlock(emit.index(0), emit.index(0), rows, emit.index(0), columns);
   }
 
   void clearBlock() {
@@ -193,29 +202,66 @@ struct TaskEmitter {
               [&](Value at) { emit.store(emit.zero(type), block, at); });
   }
 
+  SliverLayout layoutOfSlivers() const {
+    return sliverLayout(problem.a, schedule.tileRows, schedule.blockReduction, schedule.lanes);
+  }
+
+  void packAllSlivers(Value firstOfPanel, Value steps) {
+    if (problem.a.contiguous == ProductOperand::Contiguous::Outer)
+      return emitPackAllSlivers(emit, problem.a, type, schedule.tileRows, sliverApart, batch, firstRow,
+                                rows, firstOfPanel, steps, sliver);
+    emit.loop(emit.index(0), rows, schedule.tileRows, [&](Value row) {
+      emitPackSliver(emit, problem.a, type, layoutOfSlivers(), emit.min(emit.index(schedule.tileRows), emit.sub(rows, row)),
+                     batch, emit.add(firstRow, row), firstOfPanel, steps, sliver, startOfSliver(row));
+    });
+  }
+
+  /// Where the sliver of a row of tiles starts; tiles of what is left at a dynamic edge
+  /// start inside one.
+  Value startOfSliver(Value row) {
+    return emit.add(emit.mul(emit.div(row, schedule.tileRows), sliverApart),
+                    emit.mul(emit.rem(row, schedule.tileRows), layoutOfSlivers().rowStride));
+  }
+
+  void emitColumnsOfTiles(Value firstOfPanel, Value steps) {
+    SliverLayout layout = layoutOfSlivers();
+    packAllSlivers(firstOfPanel, steps);
+    emit.tiles(emit.ceilDiv(columns, schedule.lanes), schedule.tileVectors,
+               remainderOf(problem.n, schedule.lanes, schedule.tileVectors), [&](Value vector, int64_t tileVectors) {
+      int64_t width = tileVectors * schedule.lanes;
+      Value column = emit.mul(vector, schedule.lanes), first = emit.add(firstColumn, column);
+      Value left = isWhole() ? emit.index(width) : emit.min(emit.index(width), emit.sub(columns, column));
+      emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows), [&](Value row, int64_t tileRows) {
+        sliverStart = startOfSliver(row);
+        emitTile(layout, tileRows, tileVectors, steps, row, singlePanel() ? emit.index(0) : column,
+                 [&](Value step, int64_t j) {
+                   return problem.b.vector(emit.builder, emit.loc, type, batch, emit.add(first, j * schedule.lanes),
+                                           emit.add(firstOfPanel, step), Value());
+                 });
+      });
+      if (singlePanel())
+        finishBlock(emit.index(0), emit.index(0), rows, column, left);
+    });
+  }
+
+  /// All vectors along n are full.
+  bool isWhole() const { return problem.n.isStatic() && problem.n.fixed % schedule.lanes == 0; }
+
   void emitRowsOfTiles(Value firstOfPanel, Value steps) {
-    SliverLayout layout =
-        sliverLayout(problem.a, schedule.tileRows, schedule.blockReduction, schedule.lanes);
-    bool allSlivers = problem.a.contiguous == ProductOperand::Contiguous::Outer;
+    SliverLayout layout = layoutOfSlivers();
+    bool allSlivers = packsAllSlivers(problem, schedule);
     if (allSlivers)
-      emitPackAllSlivers(emit, problem.a, type, schedule.tileRows, sliverApart, batch, firstRow,
-                         rows, firstOfPanel, steps, sliver);
+      packAllSlivers(firstOfPanel, steps);
     emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows),
                [&](Value row, int64_t tileRows) {
-                 if (allSlivers) {
-                   // Tiles of what is left at a dynamic edge start inside a sliver.
-                   sliverStart = emit.add(
-                       emit.mul(emit.div(row, schedule.tileRows), sliverApart),
-                       emit.rem(row, schedule.tileRows));
-                 } else {
-                   sliverStart = emit.index(0);
-                   emitPackSliver(emit, problem.a, type, layout, tileRows, batch,
-                                  emit.add(firstRow, row), firstOfPanel, steps, sliver);
-                 }
+                 sliverStart = allSlivers ? startOfSliver(row) : emit.index(0);
+                 if (!allSlivers)
+                   emitPackSliver(emit, problem.a, type, layout, emit.index(tileRows), batch,
+                                  emit.add(firstRow, row), firstOfPanel, steps, sliver, sliverStart);
                  Value blockRow = singlePanel() ? emit.index(0) : row;
                  emitRowOfTiles(firstOfPanel, steps, layout, tileRows, blockRow);
                  if (singlePanel())
-                   finishRows(row, blockRow, emit.index(tileRows));
+                   finishBlock(row, blockRow, emit.index(tileRows), emit.index(0), columns);
                });
   }
 
@@ -243,10 +289,13 @@ struct TaskEmitter {
     auto inPlace = [&](Value column, int64_t tileVectors, Value active) {
       emitTile(layout, tileRows, tileVectors, steps, blockRow, column,
                [&](Value step, int64_t j) {
-                 Value at = emit.add(emit.add(firstColumn, column), j * schedule.lanes);
-                 if (problem.b.packed)
-                   problem.b.prefetch(emit.builder, emit.loc, batch, at,
-                                      emit.add(emit.add(firstOfPanel, step), stepsAhead));
+                 Value first = emit.add(firstColumn, column);
+                 if (problem.b.packed && j == 0)
+                   emitStreamPrefetch(emit, type, step, tileVectors, [&](Value vector) {
+                     problem.b.prefetch(emit.builder, emit.loc, batch, emit.add(first, emit.mul(vector, schedule.lanes)),
+                                        emit.add(emit.add(firstOfPanel, step), stepsAhead));
+                   });
+                 Value at = emit.add(first, j * schedule.lanes);
                  return problem.b.vector(emit.builder, emit.loc, type, batch, at,
                                          emit.add(firstOfPanel, step), active);
                });
@@ -308,7 +357,7 @@ struct TaskEmitter {
       emit.tiles(rows, tileRows, remainderOf(problem.m, 1, tileRows),
                  [&](Value row, int64_t height) { emitDotTile(row, height, column, width); });
     });
-    finishRows(emit.index(0), emit.index(0), rows);
+    finishBlock(emit.index(0), emit.index(0), rows, emit.index(0), columns);
   }
 
   void emitDotTile(Value row, int64_t height, Value column, int64_t width) {
@@ -340,14 +389,17 @@ struct TaskEmitter {
 
   // ---- out of the block
 
-  /// Hands `count` rows of the block on: to `store`, or to the partial sums.
-  void finishRows(Value row, Value blockRow, Value count) {
-    emit.loop(emit.index(0), count, 1, [&](Value i) {
+  /// Hands rows x columns of the task on, which start at (row, column) and in the block at
+  /// (blockRow, 0): to `store`, or to the partial sums.
+  void finishBlock(Value row, Value blockRow, Value rowCount, Value column, Value columnCount) {
+    emit.loop(emit.index(0), rowCount, 1, [&](Value i) {
       Value from = emit.mul(emit.add(blockRow, i), emit.index(pitch));
       Value to = emit.add(firstRow, emit.add(row, i));
-      emit.vectors(columns, schedule.lanes, [&](Value column, Value active) {
-        Value vector = emit.load(type, block, emit.add(from, column));
-        Value at = emit.add(firstColumn, column);
+      emit.vectors(columnCount, schedule.lanes, [&](Value offset, Value active) {
+        if (active && problem.n.isStatic())
+          active = emit.index(problem.n.fixed % schedule.lanes);
+        Value vector = emit.load(type, block, emit.add(from, offset));
+        Value at = emit.add(firstColumn, emit.add(column, offset));
         if (schedule.splits == 1)
           problem.store(emit.builder, emit.loc, batch, to, at, vector, active);
         else

@@ -81,6 +81,10 @@ struct ContractSchedule {
   int64_t splits = 1;         // partial sums over k; above 1 there is a second phase
   int64_t dotRows = 0;        // Outer: with no more rows than this at run time, go as Dot
   bool packB = true;
+  /// Order of a task's register tiles where B was packed ahead. Columns outermost: all of A's
+  /// block is packed, a panel of B stays in first-level cache while rows pass. Otherwise a row
+  /// of tiles after the other, with its sliver of A in first-level cache.
+  bool columnsOutermost = false;
   bool dynamic = false;       // decided for usual sizes, where one is not known
   double cycles = 0;          // Outer: what the cost model expects of a product's multiply-adds
 

@@ -28,14 +28,16 @@ constexpr int64_t taskStreamBytes = 512 << 10;
 
 struct Sizes {
   int64_t batch, m, n, k, lanes, registers, elementBytes;
+  double fmasPerCycle; // of vectors
 };
 
 /// Cost of one step over k: multiply-adds, but no fewer than loads (as many a
 /// cycle), nor than their latency allows on a core that starts two a cycle.
-double tileStepCost(int64_t rows, int64_t vectors) {
+double tileStepCost(const Sizes &sizes, int64_t rows, int64_t vectors) {
   double step = std::max<double>({double(rows * vectors), double(rows + vectors), 8});
-  // High tiles reuse B's vectors more and pack A in wider pieces.
-  return step + 0.02 * rows + 0.15 * vectors;
+  // High tiles reuse B's vectors more and pack A in wider pieces; where two steps' worth of
+  // multiply-adds starts a cycle, a vector of B from the second-level cache costs twice as much.
+  return step + 0.02 * rows + 0.15 * sizes.fmasPerCycle * vectors;
 }
 
 /// Steps over the whole of C, its edges included.
@@ -43,7 +45,7 @@ double tilingCost(const Sizes &sizes, int64_t rows, int64_t vectors) {
   int64_t columnVectors = llvm::divideCeil(sizes.n, sizes.lanes);
   int64_t fullRows = sizes.m / rows, restRows = sizes.m % rows;
   int64_t fullVectors = columnVectors / vectors, restVectors = columnVectors % vectors;
-  auto cost = [](int64_t r, int64_t v) { return r && v ? tileStepCost(r, v) : 0.0; };
+  auto cost = [&](int64_t r, int64_t v) { return r && v ? tileStepCost(sizes, r, v) : 0.0; };
   return fullRows * fullVectors * cost(rows, vectors) + fullRows * cost(rows, restVectors) +
          fullVectors * cost(restRows, vectors) + cost(restRows, restVectors);
 }
@@ -96,8 +98,10 @@ void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Targ
   for (int64_t rows = schedule.tileRows; rows <= std::min<int64_t>(allRows, 512); rows += schedule.tileRows)
     for (int64_t columns = unit; columns <= std::min<int64_t>(allColumns, 2048); columns += unit) {
       bool isSmallest = rows == schedule.tileRows && columns == unit;
-      int64_t kept = (schedule.packB ? columns * panelSteps : 0) +
-                     (isSinglePanel ? schedule.tileRows : rows) * columns;
+      // Columns outermost: all of A's block, one panel of B, and C's block or a strip of it.
+      int64_t kept = schedule.columnsOutermost
+                         ? (rows + schedule.tileColumns()) * panelSteps + rows * (isSinglePanel ? schedule.tileColumns() : columns)
+                         : (schedule.packB ? columns * panelSteps : 0) + (isSinglePanel ? schedule.tileRows : rows) * columns;
       double steps = double(rows) * columns * sizes.k / sizes.lanes;
       double streamed = rows <= 8 ? double(columns) * sizes.k * sizes.elementBytes : 0;
       if (!isSmallest && (kept * sizes.elementBytes > target.l2 * 5 / 8 || steps > limit ||
@@ -122,6 +126,7 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
   sizes.lanes = target.lanes(problem.elementType);
   sizes.elementBytes = problem.elementType.getIntOrFloatBitWidth() / 8;
   sizes.registers = target.vectorBytes >= 64 ? 32 : 16;
+  sizes.fmasPerCycle = target.vectorBytes >= 64 ? 1 : 2;
   sizes.batch = std::max<int64_t>(problem.batch.orElse(usualBatch), 1);
   sizes.m = std::max<int64_t>(problem.m.orElse(usualRows), 1);
   sizes.n = std::max<int64_t>(problem.n.orElse(usualColumns), 1);
@@ -145,8 +150,16 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
       schedule.packB = false;
   }
 
+  // Sixteen registers make tiles so small that B's vectors come too often for the second-level
+  // cache: a panel of B stays in the first while several rows of tiles pass.
+  schedule.columnsOutermost = schedule.kind == ContractSchedule::Kind::Outer && sizes.registers == 16 &&
+                              problem.b.packed &&
+                              (!problem.m.isStatic() || sizes.m >= 3 * schedule.tileRows);
+
   // Equal panels over k, small enough that panel and sliver stay in the second-level cache.
   int64_t longest = std::max<int64_t>(target.l2 / 2 / (96 * sizes.elementBytes), 256);
+  if (schedule.columnsOutermost)
+    longest = std::max<int64_t>(target.l1 * 5 / 4 / (schedule.tileColumns() * sizes.elementBytes), 128);
   longest = std::min<int64_t>(longest, problem.a.contiguous == Contiguous::Outer ? 512 : 1024);
   int64_t panels = llvm::divideCeil(sizes.k, longest);
   int64_t panelSteps = problem.k.isStatic() ? llvm::divideCeil(sizes.k, panels) : longest;
@@ -182,7 +195,7 @@ std::string describe(const ContractSchedule &s) {
   llvm::raw_string_ostream os(text);
   bool dot = s.kind == ContractSchedule::Kind::Dot;
   os << "lanes of " << s.lanes << " along " << (dot ? "k" : "n") << ", register tile " << s.tileRows << "x"
-     << s.tileVectors << (dot ? " sums" : " vectors") << ", task " << s.blockRows << "x" << s.blockColumns << ", k by "
+     << s.tileVectors << (dot ? " sums" : " vectors") << (s.columnsOutermost ? " column by column" : "") << ", task " << s.blockRows << "x" << s.blockColumns << ", k by "
      << s.blockReduction << (s.packB ? ", b packed" : "");
   if (s.dotRows)
     os << ", up to " << s.dotRows << " rows along k";

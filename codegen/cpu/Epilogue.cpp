@@ -1,5 +1,6 @@
 #include "codegen/cpu/Epilogue.h"
 #include "codegen/cpu/ExprEmitter.h"
+#include "codegen/cpu/MicroKernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -18,15 +19,6 @@ Value loadVector(OpBuilder &b, Location loc, VectorType type, Value memref, Valu
     return vector::LoadOp::create(b, loc, type, memref, position);
   Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
   return vector::MaskedLoadOp::create(b, loc, type, memref, position, maskOf(b, loc, type, activeLanes), zero);
-}
-
-void storeVector(OpBuilder &b, Location loc, Value vector, Value memref, Value position, Value activeLanes) {
-  if (!activeLanes) {
-    vector::StoreOp::create(b, loc, vector, memref, position);
-    return;
-  }
-  auto type = cast<VectorType>(vector.getType());
-  vector::MaskedStoreOp::create(b, loc, memref, position, maskOf(b, loc, type, activeLanes), vector);
 }
 
 // Where in the result the vector stands, and what is known there already.
@@ -126,7 +118,7 @@ void Epilogue::store(OpBuilder &b, Location loc, ValueRange lead, Value lane, Va
       value = arith::ExtUIOp::create(context.b, loc, VectorType::get(lanes, context.b.getI8Type()), value);
     bool single;
     Value position = positionOf(point, result, single);
-    storeVector(context.b, loc, value, context.outputBuffers[i], position, activeLanes);
+    storeLanes(context.b, loc, value, context.outputBuffers[i], position, activeLanes);
   }
   b.setInsertionPoint(context.b.getInsertionBlock(), context.b.getInsertionPoint());
 }

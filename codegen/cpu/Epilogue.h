@@ -10,8 +10,6 @@ namespace nnc::cpu {
 /// the first `activeLanes` and zeros.
 mlir::Value loadVector(mlir::OpBuilder &b, mlir::Location loc, mlir::VectorType type, mlir::Value memref,
                        mlir::Value position, mlir::Value activeLanes);
-void storeVector(mlir::OpBuilder &b, mlir::Location loc, mlir::Value vector, mlir::Value memref,
-                 mlir::Value position, mlir::Value activeLanes);
 
 class Epilogue {
 public:

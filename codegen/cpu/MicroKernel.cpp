@@ -172,17 +172,56 @@ Value LoopEmitter::load(VectorType type, Value buffer, Value at, Value activeLan
                                       laneMask(*this, type, activeLanes), zero(type));
 }
 void LoopEmitter::store(Value vector, Value buffer, Value at, Value activeLanes) {
-  auto type = cast<VectorType>(vector.getType());
-  if (!activeLanes)
-    vector::StoreOp::create(builder, loc, vector, buffer, ValueRange{at});
-  else
-    vector::MaskedStoreOp::create(builder, loc, buffer, ValueRange{at},
-                                  laneMask(*this, type, activeLanes), vector);
+  storeLanes(builder, loc, vector, buffer, at, activeLanes);
 }
+
+void storeLanes(OpBuilder &builder, Location loc, Value vector, Value memref, Value position, Value activeLanes) {
+  auto type = cast<VectorType>(vector.getType());
+  if (!activeLanes) {
+    vector::StoreOp::create(builder, loc, vector, memref, position);
+    return;
+  }
+  LoopEmitter emit(builder, loc);
+  auto known = constantIndex(activeLanes);
+  // AVX-512 masks a store for nothing. In shorter vectors a masked store takes tens of cycles (AVX2
+  // on AMD), or a branch a lane (SSE): a known count of lanes goes in pieces of powers of two.
+  constexpr int64_t longestInPieces = 256; // bits
+  if (!known || type.getNumElements() * type.getElementTypeBitWidth() > longestInPieces) {
+    vector::MaskedStoreOp::create(builder, loc, memref, position, laneMask(emit, type, activeLanes), vector);
+    return;
+  }
+  int64_t count = std::min(*known, type.getNumElements());
+  for (int64_t first = 0, piece; first < count; first += piece) {
+    piece = llvm::bit_floor(uint64_t(count - first));
+    Value at = emit.add(position, first);
+    if (piece == 1) {
+      emit.storeScalar(vector::ExtractOp::create(builder, loc, vector, ArrayRef<int64_t>{first}), memref, at);
+      continue;
+    }
+    Value part = piece == type.getNumElements()
+                     ? vector
+                     : Value(vector::ExtractStridedSliceOp::create(builder, loc, vector, ArrayRef<int64_t>{first},
+                                                                   ArrayRef<int64_t>{piece}, ArrayRef<int64_t>{1}));
+    vector::StoreOp::create(builder, loc, part, memref, at);
+  }
+}
+
 void LoopEmitter::prefetch(Value buffer, Value at) {
   memref::PrefetchOp::create(builder, loc, buffer, ValueRange{at}, /*isWrite=*/false,
                              /*localityHint=*/3, /*isDataCache=*/true);
 }
+void emitStreamPrefetch(LoopEmitter &emit, VectorType type, Value step, int64_t vectors,
+                        function_ref<void(Value)> prefetch) {
+  constexpr int64_t lineBits = 512;
+  bool halfLines = type.getNumElements() * type.getElementTypeBitWidth() <= lineBits / 2;
+  for (int64_t j = 0; j < vectors; ++j) {
+    if (halfLines && j + 1 < vectors)
+      prefetch(emit.add(emit.rem(step, 2), j++));
+    else
+      prefetch(emit.index(j));
+  }
+}
+
 void LoopEmitter::storeScalar(Value scalar, Value buffer, Value at) {
   memref::StoreOp::create(builder, loc, scalar, buffer, ValueRange{at});
 }

@@ -79,8 +79,18 @@ public:
   mlir::Value view(mlir::Value bytes, mlir::Value byteOffset, int64_t count, mlir::Type type);
 };
 
+/// Asks, in step `step` of a loop, for the lines that `vectors` streams of one vector a step will
+/// read: prefetch(v) for the stream v, an index. Where a line holds the vectors of two steps,
+/// each is asked for once, in turns.
+void emitStreamPrefetch(LoopEmitter &emit, mlir::VectorType type, mlir::Value step, int64_t vectors,
+                        llvm::function_ref<void(mlir::Value vector)> prefetch);
+
 /// The value of a constant index, if it is one.
 std::optional<int64_t> constantIndex(mlir::Value value);
+
+/// Stores the first `activeLanes` elements of `vector` (null: all) to a rank-1 memref.
+void storeLanes(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value vector, mlir::Value memref,
+                mlir::Value position, mlir::Value activeLanes);
 
 /// A register tile: rows x columns accumulators of one vector type, in
 /// row-major order.

@@ -25,8 +25,8 @@ int64_t sliverElements(const ProductOperand &a, int64_t rows, int64_t reduction,
 }
 
 void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, VectorType type,
-                    SliverLayout layout, int64_t rows, Value batch, Value m, Value k, Value steps,
-                    Value sliver) {
+                    SliverLayout layout, Value rows, Value batch, Value m, Value k, Value steps,
+                    Value sliver, Value start) {
   OpBuilder &b = emit.builder;
   Location loc = emit.loc;
   int64_t lanes = type.getNumElements();
@@ -34,8 +34,8 @@ void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, VectorType type,
   case Contiguous::Outer:
     return; // emitPackAllSlivers
   case Contiguous::Reduction:
-    emit.loop(emit.index(0), emit.index(rows), 1, [&](Value row) {
-      Value to = emit.mul(row, layout.rowStride);
+    emit.loop(emit.index(0), rows, 1, [&](Value row) {
+      Value to = emit.add(start, emit.mul(row, layout.rowStride));
       emit.vectors(steps, lanes, [&](Value step, Value active) {
         Value vector = a.vector(b, loc, type, batch, emit.add(m, row), emit.add(k, step), active);
         emit.store(vector, sliver, emit.add(to, step));
@@ -43,8 +43,8 @@ void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, VectorType type,
     });
     return;
   case Contiguous::None:
-    emit.loop(emit.index(0), emit.index(rows), 1, [&](Value row) {
-      Value to = emit.mul(row, layout.rowStride);
+    emit.loop(emit.index(0), rows, 1, [&](Value row) {
+      Value to = emit.add(start, emit.mul(row, layout.rowStride));
       emit.loop(emit.index(0), steps, 1, [&](Value step) {
         Value scalar = a.element(b, loc, batch, emit.add(m, row), emit.add(k, step));
         emit.storeScalar(scalar, sliver, emit.add(to, emit.mul(step, layout.stepStride)));

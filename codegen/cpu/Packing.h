@@ -20,10 +20,10 @@ SliverLayout sliverLayout(const ProductOperand &a, int64_t rows, int64_t reducti
 int64_t sliverElements(const ProductOperand &a, int64_t rows, int64_t reduction, int64_t lanes);
 
 /// Packs rows [m, m + rows) and steps [k, k + steps) of A, for an A that is
-/// not contiguous along m.
+/// not contiguous along m, to `start` of `sliver`.
 void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, mlir::VectorType type,
-                    SliverLayout layout, int64_t rows, mlir::Value batch, mlir::Value m,
-                    mlir::Value k, mlir::Value steps, mlir::Value sliver);
+                    SliverLayout layout, mlir::Value rows, mlir::Value batch, mlir::Value m,
+                    mlir::Value k, mlir::Value steps, mlir::Value sliver, mlir::Value start);
 
 /// Packs `rows` rows of an A that is contiguous along m as slivers of
 /// `tileRows`, `apart` elements from one to the next: all at once, because a

@@ -1,6 +1,6 @@
 // The Sequence family: all steps of a recurrent layer in one kernel. The weight is
-// read [H / L, H, G, L]: for L units all gates side by side, so that the products of
-// a step and what the gates do with them stay in registers and first-level cache.
+// read [H / P, H, G, P]: for a panel of P units all gates side by side, so that the products
+// of a step and what the gates do with them stay in registers and first-level cache.
 #include "codegen/cpu/Sequence.h"
 #include "codegen/cpu/Families.h"
 #include "codegen/cpu/ScheduleFamily.h"
@@ -17,15 +17,14 @@ namespace nnc::cpu {
 
 //===-- what both directions share ------------------------------------------------===//
 
-// Accumulators, the vectors of one step and a splat must fit into 32 registers of
-// AVX-512 or 16 of AVX2; a vector may take several registers.
-int64_t sequenceTileRows(VectorType type, int64_t columns, const Target &target) {
-  int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+int64_t sequenceTileVectors(const Target &target, int64_t rows, int64_t vectors) {
   int64_t registers = target.vectorBytes == 64 ? 32 : 16;
-  int64_t each = std::max<int64_t>(1, bytes / target.vectorBytes);
-  int64_t rows = (registers - 2 - columns * each) / (columns * each);
-  return std::clamp<int64_t>(rows, 1, 6);
+  // A single row reads each vector once: as an operand from memory.
+  int64_t most = rows == 1 ? registers / 2 : (registers - 1) / (rows + 1);
+  return std::clamp<int64_t>(most, 1, vectors);
 }
+
+int64_t sequencePitch(int64_t count) { return llvm::alignTo(count, 16) + 16; }
 
 SequenceTask::SequenceTask(KernelContext &context, Operation *op, Value gates, RecurrenceKind kind, bool reverse,
                            int64_t hidden, Value task)
@@ -33,11 +32,13 @@ SequenceTask::SequenceTask(KernelContext &context, Operation *op, Value gates, R
   Dims dims = dimsOf(gates);
   gateCount = *constantSize(dims[2]) / hidden;
   element = elementTypeOf(gates);
-  vector = VectorType::get({recurrentPanelWidth(element)}, element);
+  vector = VectorType::get({std::min<int64_t>(c.target.lanes(element), recurrentPanelWidth(element))}, element);
   steps = c.size(dims[0]);
   batch = c.size(dims[1]);
-  firstRow = mul(task, sequenceRows);
-  rows = min(sub(batch, firstRow), index(sequenceRows));
+  // All tasks take about as many rows.
+  Value tasks = ceilDiv(batch, sequenceRows), each = div(add(batch, sub(tasks, index(1))), tasks);
+  firstRow = min(mul(task, each), batch);
+  rows = min(sub(batch, firstRow), each);
 }
 
 Value SequenceTask::resultBuffer(Value result) {
@@ -89,51 +90,77 @@ public:
 
   // The hidden state lies twice in scratch: a step reads one and writes the other.
   void emit() {
-    int64_t lanes = vector.getNumElements(), half = sequenceRows * hidden;
+    int64_t lanes = vector.getNumElements(), half = sequenceRows * pitch;
     state = takeScratch(2 * half);
-    products = takeScratch(sequenceRows * gateCount * lanes);
+    products = takeScratch(sequenceRows * gateCount * panel);
     if (c0)
       cell = takeScratch(half);
     overState([&](Value row, Value column, Value active) {
-      Value from = add(mul(add(firstRow, row), hidden), column), to = add(mul(row, hidden), column);
+      Value from = add(mul(add(firstRow, row), hidden), column), to = add(mul(row, pitch), column);
       store(load(vector, h0, from, active), state, to, active);
       if (c0)
         store(load(vector, c0, from, active), cell, to, active);
     });
     loop(index(0), steps, 1, [&](Value s) {
       Value step = stepOf(s), now = mul(rem(s, 2), half), next = sub(index(half), now);
-      vectors(index(hidden), lanes, [&](Value column, Value active) {
+      vectors(index(hidden), panel, [&](Value column, Value units) {
+        prefetchProjections(step, column);
         emitProducts(column, now);
-        loop(index(0), rows, 1, [&](Value row) { emitCell(step, row, column, active, now, next); });
+        loop(index(0), rows, 1, [&](Value row) {
+          vectors(units ? units : index(panel), lanes, [&](Value unit, Value active) {
+            emitCell(step, row, column, unit, active, now, next);
+          });
+        });
       });
     });
   }
 
 private:
-  /// products [rows, G, L] = weight of L units times the state.
-  void emitProducts(Value column, Value now) {
-    int64_t lanes = vector.getNumElements(), stride = gateCount * lanes;
-    Value panel = mul(column, hidden * gateCount); // column / L * H * G * L
-    tiles(rows, sequenceTileRows(vector, gateCount, c.target), std::nullopt, [&](Value row, int64_t count) {
-      RegisterTile tile{count, gateCount, vector};
-      Values sums = loop(index(0), index(hidden), 1, tile.zeros(*this), [&](Value k, ValueRange carried) {
-        Value weights = add(panel, mul(k, stride));
-        return emitOuterStep(
-            *this, tile, carried,
-            [&](int64_t i) { return loadScalar(state, add(now, add(mul(add(row, i), hidden), k))); },
-            [&](int64_t gate) { return load(vector, packed, add(weights, gate * lanes)); });
-      });
-      for (int64_t i = 0; i < count; ++i)
-        for (int64_t gate = 0; gate < gateCount; ++gate)
-          store(sums[i * gateCount + gate], products, add(mul(add(row, i), stride), gate * lanes));
+  /// The projections of a panel's units, short pieces far apart, on their way while products are formed.
+  void prefetchProjections(Value step, Value column) {
+    int64_t perLine = std::max<int64_t>(1, 512 / element.getIntOrFloatBitWidth());
+    loop(index(0), rows, 1, [&](Value row) {
+      for (int64_t gate = 0; gate < gateCount; ++gate)
+        for (int64_t unit = 0; unit < panel; unit += perLine)
+          prefetch(gates, add(at(step, row, gateCount * hidden, column), gate * hidden + unit));
     });
   }
 
-  void emitCell(Value step, Value row, Value column, Value active, Value now, Value next) {
-    int64_t lanes = vector.getNumElements();
-    Value here = add(mul(row, hidden), column), input = at(step, row, gateCount * hidden, column);
+  /// products [rows, G, P] = weight of a panel of P units times the state.
+  void emitProducts(Value column, Value now) {
+    // Steps ahead in which weights are asked for: they do not stay in the second-level cache.
+    constexpr int64_t stepsAhead = 16;
+    int64_t lanes = vector.getNumElements(), width = gateCount * panel, perLine = std::max<int64_t>(1, 512 / (lanes * element.getIntOrFloatBitWidth()));
+    Value weights = mul(column, hidden * gateCount); // column / P * H * G * P
+    tiles(rows, sequenceTileRows, std::nullopt, [&](Value row, int64_t count) {
+      int64_t across = sequenceTileVectors(c.target, count, width / lanes);
+      tiles(index(width / lanes), across, std::nullopt, [&](Value first, int64_t wide) {
+        RegisterTile tile{count, wide, vector};
+        Value left = mul(first, lanes);
+        Values sums = loop(index(0), index(hidden), 1, tile.zeros(*this), [&](Value k, ValueRange carried) {
+          Value at = add(add(weights, mul(k, width)), left);
+          for (int64_t j = 0; j < wide; j += perLine)
+            prefetch(packed, add(at, stepsAhead * width + j * lanes));
+          return emitOuterStep(
+              *this, tile, carried,
+              [&](int64_t i) { return loadScalar(state, add(now, add(mul(add(row, i), pitch), k))); },
+              [&](int64_t j) { return load(vector, packed, add(at, j * lanes)); });
+        });
+        for (int64_t i = 0; i < count; ++i)
+          for (int64_t j = 0; j < wide; ++j)
+            store(sums[i * wide + j], products, add(add(mul(add(row, i), width), left), j * lanes));
+      });
+    });
+  }
+
+  /// The units from `unit` of the panel at `first` on, of one row.
+  void emitCell(Value step, Value row, Value first, Value unit, Value active, Value now, Value next) {
+    Value column = add(first, unit);
+    Value here = add(mul(row, pitch), column), input = at(step, row, gateCount * hidden, column);
     auto projected = [&](int64_t gate) { return load(vector, gates, add(input, gate * hidden), active); };
-    auto product = [&](int64_t gate) { return load(vector, products, add(mul(row, gateCount * lanes), gate * lanes)); };
+    auto product = [&](int64_t gate) {
+      return load(vector, products, add(add(mul(row, gateCount * panel), unit), gate * panel));
+    };
     auto sum = [&](int64_t gate) { return plus(projected(gate), product(gate)); };
     auto keep = [&](ArrayRef<Value> values) {
       if (saved)
@@ -175,6 +202,7 @@ private:
       store(h, y, at(step, row, hidden, column), active);
   }
 
+  int64_t panel = recurrentPanelWidth(element), pitch = sequencePitch(hidden);
   Value gates, packed, bias, y, cells, saved, h0, c0;
   Value state, products, cell; // scratch
 };
@@ -187,7 +215,7 @@ static int64_t alignedBytes(int64_t count, Type element) {
 
 int64_t sequenceScratchBytes(RecurrenceOp op) {
   Type element = elementTypeOf(op.getGates());
-  int64_t half = sequenceRows * op.hiddenSize();
+  int64_t half = sequenceRows * sequencePitch(op.hiddenSize());
   int64_t gates = *constantSize(dimsOf(op.getGates())[2]) / op.hiddenSize();
   return alignedBytes(2 * half, element) + alignedBytes(sequenceRows * gates * recurrentPanelWidth(element), element) +
          (op.getC0() ? alignedBytes(half, element) : 0);
@@ -203,7 +231,7 @@ class SequenceFamily : public ScheduleFamily {
   static Operation *anchorOf(KernelOp kernel) { return &kernel.getBody().front().front(); }
 
   std::string scheduleText(KernelOp kernel, const Target &target) const override {
-    return "all steps in one task for " + std::to_string(sequenceRows) + " rows of the batch, vectors of " +
+    return "all steps in one task for up to " + std::to_string(sequenceRows) + " rows of the batch, vectors of " +
            std::to_string(target.lanes(elementTypeOf(anchorOf(kernel)->getOperand(0))));
   }
 

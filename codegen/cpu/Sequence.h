@@ -8,9 +8,17 @@
 
 namespace nnc::cpu {
 
-/// Rows of the batch that one task takes, and rows of a register tile.
-constexpr int64_t sequenceRows = 12;
-int64_t sequenceTileRows(mlir::VectorType type, int64_t columns, const Target &target);
+/// Rows of the batch that one task takes at most: each reads all weights once a step.
+constexpr int64_t sequenceRows = 16;
+
+/// Register tiles of the products: so many rows, and so many of `vectors` for a tile of
+/// `rows`; accumulators, the vectors of a step and a splat fit into the registers.
+constexpr int64_t sequenceTileRows = 6;
+int64_t sequenceTileVectors(const Target &target, int64_t rows, int64_t vectors);
+
+/// Elements between rows of `count` in scratch: some lines more, so that the rows of a tile do
+/// not all lie in one set of the cache.
+int64_t sequencePitch(int64_t count);
 
 /// Shapes and buffers that both directions share. gates [T, N, G * H].
 class SequenceTask : public LoopEmitter {
@@ -25,7 +33,7 @@ protected:
   bool reverse;
   int64_t hidden, gateCount;
   mlir::Type element;
-  mlir::VectorType vector;
+  mlir::VectorType vector; ///< one register
   mlir::Value steps, batch, firstRow, rows; ///< of this task
 
   /// The buffer of a result of `op`; null if nobody uses it.

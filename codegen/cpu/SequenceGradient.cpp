@@ -13,6 +13,15 @@ namespace nnc::cpu {
 
 static int64_t hiddenSize(RecurrenceGradOp op) { return *constantSize(dimsOf(op.getH0())[1]); }
 
+// Columns of the weight [G * H, H] that are packed side by side, [H / W, G * H, W], with zeros
+// where W does not divide H: lines of a narrow tile of the plain weight are a power of two
+// apart, and so few of them fit into a cache at once.
+static constexpr int64_t panelWidth = 64;
+
+static int64_t paddedHidden(int64_t hidden) { return llvm::alignTo(hidden, panelWidth); }
+static int64_t statePitch(int64_t hidden) { return sequencePitch(paddedHidden(hidden)); }
+static int64_t packedElements(int64_t hidden, int64_t gates) { return gates * hidden * paddedHidden(hidden); }
+
 namespace {
 
 class GradientTask : public SequenceTask {
@@ -37,12 +46,14 @@ public:
   }
 
   void emit() {
-    state = takeScratch(sequenceRows * hidden);
-    flows = takeScratch(sequenceRows * gateCount * hidden);
+    state = takeScratch(sequenceRows * statePitch(hidden));
+    flows = takeScratch(sequenceRows * flowsPitch);
+    packed = takeScratch(packedElements(hidden, gateCount));
     if (c0)
-      cell = takeScratch(sequenceRows * hidden);
+      cell = takeScratch(sequenceRows * statePitch(hidden));
+    packWeight();
     overState([&](Value row, Value column, Value active) {
-      Value to = add(mul(row, hidden), column);
+      Value to = add(mul(row, statePitch(hidden)), column);
       store(splat(0.0), state, to, active);
       if (c0)
         store(splat(0.0), cell, to, active);
@@ -53,7 +64,7 @@ public:
       emitProducts();
     });
     overState([&](Value row, Value column, Value active) {
-      Value from = add(mul(row, hidden), column), to = add(mul(add(firstRow, row), hidden), column);
+      Value from = add(mul(row, statePitch(hidden)), column), to = add(mul(add(firstRow, row), hidden), column);
       if (h0Grad)
         store(load(vector, state, from, active), h0Grad, to, active);
       if (c0 && otherGrad)
@@ -79,7 +90,7 @@ private:
   /// Adjoints of the gates of one step; `state` becomes what reaches the state before
   /// without passing the weight.
   void emitCell(Value s, Value row, Value column, Value active) {
-    Value step = stepOf(s), here = add(mul(row, hidden), column), wide = at(step, row, 4 * hidden, column);
+    Value step = stepOf(s), here = add(mul(row, statePitch(hidden)), column), wide = at(step, row, 4 * hidden, column);
     Value narrow = at(step, row, hidden, column);
     auto activation = [&](int64_t i) { return load(vector, saved, add(wide, i * hidden), active); };
     Value dh = plus(load(vector, yGrad, narrow, active), load(vector, state, here, active));
@@ -125,51 +136,70 @@ private:
     for (int64_t gate = 0; gate < gateCount; ++gate) {
       if (gatesGrad)
         store(grads[gate], gatesGrad, add(at(step, row, gateCount * hidden, column), gate * hidden), active);
-      store(intoProducts[gate], flows, add(mul(row, gateCount * hidden), add(column, gate * hidden)), active);
+      store(intoProducts[gate], flows, add(mul(row, flowsPitch), add(column, gate * hidden)), active);
     }
     store(direct, state, here, active);
   }
 
+  void packWeight() {
+    int64_t lanes = vector.getNumElements(), depth = gateCount * hidden;
+    loop(index(0), index(depth), 1, [&](Value k) {
+      for (int64_t column = 0; column < paddedHidden(hidden); column += lanes) {
+        int64_t left = hidden - column;
+        Value part = left <= 0 ? splat(0.0)
+                               : load(vector, weight, add(mul(k, hidden), column), left >= lanes ? Value() : index(left));
+        store(part, packed, add(mul(k, panelWidth), column / panelWidth * depth * panelWidth + column % panelWidth));
+      }
+    });
+  }
+
   /// state [rows, H] += flows [rows, G * H] times weight [G * H, H].
   void emitProducts() {
-    int64_t lanes = vector.getNumElements(), whole = hidden / lanes, depth = gateCount * hidden;
-    auto panel = [&](Value column, int64_t count, Value active) {
-      tiles(rows, sequenceTileRows(vector, count, c.target), std::nullopt, [&](Value row, int64_t tileRows) {
-        RegisterTile tile{tileRows, count, vector};
-        auto place = [&](int64_t i, int64_t j) { return add(mul(add(row, i), hidden), add(column, j * lanes)); };
-        Values sums;
-        for (int64_t i = 0; i < tileRows; ++i)
-          for (int64_t j = 0; j < count; ++j)
-            sums.push_back(load(vector, state, place(i, j), active));
-        sums = loop(index(0), index(depth), 1, sums, [&](Value k, ValueRange carried) {
-          return emitOuterStep(
-              *this, tile, carried,
-              [&](int64_t i) { return loadScalar(flows, add(mul(add(row, i), depth), k)); },
-              [&](int64_t j) { return load(vector, weight, add(mul(k, hidden), add(column, j * lanes)), active); });
+    int64_t lanes = vector.getNumElements(), depth = gateCount * hidden, pitch = statePitch(hidden);
+    loop(index(0), index(paddedHidden(hidden)), panelWidth, [&](Value panel) {
+      tiles(rows, sequenceTileRows, std::nullopt, [&](Value row, int64_t count) {
+        int64_t across = sequenceTileVectors(c.target, count, panelWidth / lanes);
+        tiles(index(panelWidth / lanes), across, std::nullopt, [&](Value first, int64_t wide) {
+          RegisterTile tile{count, wide, vector};
+          Value column = mul(first, lanes);
+          auto place = [&](int64_t i, int64_t j) {
+            return add(add(mul(add(row, i), pitch), add(panel, column)), j * lanes);
+          };
+          Values sums;
+          for (int64_t i = 0; i < count; ++i)
+            for (int64_t j = 0; j < wide; ++j)
+              sums.push_back(load(vector, state, place(i, j)));
+          sums = loop(index(0), index(depth), 1, sums, [&](Value k, ValueRange carried) {
+            Value weights = add(add(mul(panel, depth), mul(k, panelWidth)), column);
+            return emitOuterStep(
+                *this, tile, carried,
+                [&](int64_t i) { return loadScalar(flows, add(mul(add(row, i), flowsPitch), k)); },
+                [&](int64_t j) { return load(vector, packed, add(weights, j * lanes)); });
+          });
+          for (int64_t i = 0; i < count; ++i)
+            for (int64_t j = 0; j < wide; ++j)
+              store(sums[i * wide + j], state, place(i, j));
         });
-        for (int64_t i = 0; i < tileRows; ++i)
-          for (int64_t j = 0; j < count; ++j)
-            store(sums[i * count + j], state, place(i, j), active);
       });
-    };
-    tiles(index(whole), 4, std::nullopt,
-          [&](Value first, int64_t count) { panel(mul(first, lanes), count, {}); });
-    if (hidden % lanes)
-      panel(index(whole * lanes), 1, index(hidden % lanes));
+    });
   }
 
   RecurrenceGradOp op;
+  int64_t flowsPitch = sequencePitch(gateCount * hidden);
   Value yGrad, cellsGrad, y, h0, c0, weight, saved, cells, gatesGrad, h0Grad, otherGrad;
   Value state, flows, cell; // scratch: adjoints of h, of what enters the product, of c
+  Value packed;             // scratch: the weight
 };
 
 } // namespace
 
 int64_t sequenceScratchBytes(RecurrenceGradOp op) {
   Type element = elementTypeOf(op.getGatesGrad());
-  int64_t part = sequenceRows * hiddenSize(op), gates = *constantSize(dimsOf(op.getGatesGrad())[2]) / hiddenSize(op);
+  int64_t hidden = hiddenSize(op), gates = *constantSize(dimsOf(op.getGatesGrad())[2]) / hidden;
+  int64_t part = sequenceRows * statePitch(hidden);
   auto bytes = [&](int64_t count) { return llvm::alignTo(count * element.getIntOrFloatBitWidth() / 8, 64); };
-  return bytes(part) + bytes(part * gates) + (op.getC0() ? bytes(part) : 0);
+  return bytes(part) + bytes(sequenceRows * sequencePitch(gates * hidden)) + bytes(packedElements(hidden, gates)) +
+         (op.getC0() ? bytes(part) : 0);
 }
 
 void emitSequenceTask(KernelContext &context, RecurrenceGradOp op, Value task) {

@@ -1,5 +1,6 @@
 #include "codegen/cpu/VectorReader.h"
 #include "codegen/cpu/ExprEmitter.h"
+#include "codegen/cpu/MicroKernel.h"
 #include "dialects/nn/Dims.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -202,17 +203,13 @@ void VectorReader::store(Value value, Value memref, Value position) {
   value = splat(value);
   if (cast<VectorType>(value.getType()).getElementType().isInteger(1))
     value = arith::ExtUIOp::create(c.b, c.loc, vectorOf(c.b.getI8Type()), value);
-  // One lane is stored as a scalar. LLVM 22 would do so as well, but for a narrowed
-  // value (x86, a constant mask of one lane) it stores the width before narrowing,
-  // and so overwrites what follows.
   auto mask = active ? active.getDefiningOp<vector::CreateMaskOp>() : vector::CreateMaskOp();
-  if (mask && constantOf(mask.getOperands()[0]) == 1) {
-    Value first = vector::ExtractOp::create(c.b, c.loc, value, ArrayRef<int64_t>{0});
-    memref::StoreOp::create(c.b, c.loc, first, memref, position);
-  } else if (active)
+  if (active && !mask)
     vector::MaskedStoreOp::create(c.b, c.loc, memref, position, active, value);
   else
-    vector::StoreOp::create(c.b, c.loc, value, memref, position);
+    // Also because LLVM 22 stores a narrowed value under a constant mask of one lane (x86) at
+    // the width before narrowing, and so overwrites what follows.
+    storeLanes(c.b, c.loc, value, memref, position, mask ? mask.getOperands()[0] : Value());
 }
 
 //===-- ops ------------------------------------------------------------------===//
