@@ -25,7 +25,7 @@ bool packsAllSlivers(const ContractProblem &problem, const ContractSchedule &sch
 
 /// Worker scratch in elements: panels of B, a sliver of A, the block of C.
 struct ScratchLayout {
-  int64_t panels = 0, sliver = 0, sliverApart = 0, block = 0, pitch = 0, elementBytes = 0;
+  int64_t panels = 0, sliver = 0, sliverApart = 0, block = 0, pitch = 0, dotPitch = 0, elementBytes = 0;
 
   ScratchLayout(const ContractProblem &problem, const ContractSchedule &schedule) {
     int64_t line = 64 / (problem.elementType.getIntOrFloatBitWidth() / 8);
@@ -45,7 +45,11 @@ struct ScratchLayout {
     int64_t keptColumns = singlePanel && schedule.columnsOutermost ? schedule.tileColumns() : columns;
     int64_t keptRows = singlePanel && !schedule.columnsOutermost ? schedule.tileRows : schedule.blockRows;
     pitch = llvm::alignTo(keptColumns, line) + line;
-    block = llvm::alignTo(llvm::alignTo(keptRows, schedule.tileRows) * pitch, line);
+    keptRows = llvm::alignTo(keptRows, schedule.tileRows);
+    if (problem.storesTransposed)
+      keptRows = llvm::alignTo(keptRows, schedule.lanes);
+    dotPitch = llvm::alignTo(columns, line) + line;
+    block = llvm::alignTo(std::max(keptRows * pitch, schedule.dotRows * dotPitch), line);
   }
   int64_t bytes() const { return (panels + sliver + block) * elementBytes; }
 };
@@ -75,7 +79,7 @@ struct TaskEmitter {
   VectorType type;
   Value batchSize, m, n, k;
   Value panels, sliver, block, partials;
-  int64_t pitch, sliverApart;
+  int64_t pitch, dotPitch, sliverApart;
 
   // The block of C at hand.
   Value sliverStart, batch, split, firstRow, rows, firstColumn, columns, firstStep, lastStep;
@@ -115,6 +119,7 @@ struct TaskEmitter {
       sliver = take(layout.sliver);
     block = take(layout.block);
     pitch = layout.pitch;
+    dotPitch = layout.dotPitch;
     sliverApart = layout.sliverApart;
     if (schedule.splits > 1)
       partials = emit.view(sharedScratch, emit.index(0), partialElements(problem, schedule),
@@ -181,11 +186,11 @@ struct TaskEmitter {
       Value steps = singlePanel() ? k
                                   : emit.min(emit.index(schedule.blockReduction),
                                              emit.sub(lastStep, firstOfPanel));
-      if (schedule.columnsOutermost)
-        return emitColumnsOfTiles(firstOfPanel, steps);
       if (schedule.packB)
         emitPackPanels(emit, problem.b, type, schedule.tileColumns(), schedule.blockReduction,
                        batch, firstColumn, columns, firstOfPanel, steps, panels);
+      if (schedule.columnsOutermost)
+        return emitColumnsOfTiles(firstOfPanel, steps);
       emitRowsOfTiles(firstOfPanel, steps);
     };
     if (singlePanel())
@@ -229,12 +234,16 @@ struct TaskEmitter {
     emit.tiles(emit.ceilDiv(columns, schedule.lanes), schedule.tileVectors,
                remainderOf(problem.n, schedule.lanes, schedule.tileVectors), [&](Value vector, int64_t tileVectors) {
       int64_t width = tileVectors * schedule.lanes;
+      Value panel = emit.add(emit.mul(emit.div(vector, schedule.tileVectors), schedule.blockReduction * schedule.tileColumns()),
+                             emit.mul(emit.rem(vector, schedule.tileVectors), schedule.lanes));
       Value column = emit.mul(vector, schedule.lanes), first = emit.add(firstColumn, column);
       Value left = isWhole() ? emit.index(width) : emit.min(emit.index(width), emit.sub(columns, column));
       emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows), [&](Value row, int64_t tileRows) {
         sliverStart = startOfSliver(row);
         emitTile(layout, tileRows, tileVectors, steps, row, singlePanel() ? emit.index(0) : column,
                  [&](Value step, int64_t j) {
+                   if (schedule.packB)
+                     return emit.load(type, panels, emit.add(panel, emit.add(emit.mul(step, schedule.tileColumns()), j * schedule.lanes)));
                    return problem.b.vector(emit.builder, emit.loc, type, batch, emit.add(first, j * schedule.lanes),
                                            emit.add(firstOfPanel, step), Value());
                  });
@@ -349,6 +358,7 @@ struct TaskEmitter {
   // ---- lanes along k
 
   void emitDotBlock(int64_t tileRows, int64_t tileColumns) {
+    int64_t outerPitch = std::exchange(pitch, dotPitch);
     std::optional<int64_t> columnRemainder =
         schedule.blockColumns % tileColumns == 0
             ? remainderOf(problem.n, 1, tileColumns)
@@ -358,6 +368,7 @@ struct TaskEmitter {
                  [&](Value row, int64_t height) { emitDotTile(row, height, column, width); });
     });
     finishBlock(emit.index(0), emit.index(0), rows, emit.index(0), columns);
+    pitch = outerPitch;
   }
 
   void emitDotTile(Value row, int64_t height, Value column, int64_t width) {
@@ -392,6 +403,8 @@ struct TaskEmitter {
   /// Hands rows x columns of the task on, which start at (row, column) and in the block at
   /// (blockRow, 0): to `store`, or to the partial sums.
   void finishBlock(Value row, Value blockRow, Value rowCount, Value column, Value columnCount) {
+    if (problem.storesTransposed)
+      return finishTransposed(row, blockRow, rowCount, column, columnCount);
     emit.loop(emit.index(0), rowCount, 1, [&](Value i) {
       Value from = emit.mul(emit.add(blockRow, i), emit.index(pitch));
       Value to = emit.add(firstRow, emit.add(row, i));
@@ -404,6 +417,22 @@ struct TaskEmitter {
           problem.store(emit.builder, emit.loc, batch, to, at, vector, active);
         else
           emit.store(vector, partials, emit.add(partialRow(split, batch, to), at));
+      });
+    });
+  }
+
+  void finishTransposed(Value row, Value blockRow, Value rowCount, Value column, Value columnCount) {
+    emit.loop(emit.index(0), columnCount, schedule.lanes, [&](Value offset) {
+      emit.vectors(rowCount, schedule.lanes, [&](Value below, Value active) {
+        if (active && problem.m.isStatic())
+          active = emit.index(problem.m.fixed % schedule.lanes);
+        Value from = emit.add(emit.mul(emit.add(blockRow, below), emit.index(pitch)), offset);
+        Values lines;
+        for (int64_t i = 0; i < schedule.lanes; ++i)
+          lines.push_back(emit.load(type, block, emit.add(from, i * pitch)));
+        Value to = emit.add(firstRow, emit.add(row, below)), at = emit.add(firstColumn, emit.add(column, offset));
+        for (auto [i, line] : llvm::enumerate(emitTranspose(emit, lines)))
+          problem.store(emit.builder, emit.loc, batch, to, emit.add(at, i), line, active);
       });
     });
   }

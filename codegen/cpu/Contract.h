@@ -56,6 +56,9 @@ struct ContractProblem {
   mlir::Type elementType; // f32 or f64
   Extent batch = Extent::of(1), m, n, k;
   ProductOperand a, b;
+  /// C is stored with its rows as columns: `store` takes vectors along m. Only with a B that
+  /// was packed ahead, and an n that lanes divide.
+  bool storesTransposed = false;
   /// Takes finished values of C: a vector along n starting at (batch, m, n),
   /// of which the first `activeLanes` exist (null: all). Applies bias,
   /// activation, residual and stores. It is emitted inside a loop, a constant
@@ -81,7 +84,7 @@ struct ContractSchedule {
   int64_t splits = 1;         // partial sums over k; above 1 there is a second phase
   int64_t dotRows = 0;        // Outer: with no more rows than this at run time, go as Dot
   bool packB = true;
-  /// Order of a task's register tiles where B was packed ahead. Columns outermost: all of A's
+  /// Order of a task's register tiles. Columns outermost: all of A's
   /// block is packed, a panel of B stays in first-level cache while rows pass. Otherwise a row
   /// of tiles after the other, with its sliver of A in first-level cache.
   bool columnsOutermost = false;

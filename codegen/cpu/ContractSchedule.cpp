@@ -88,27 +88,31 @@ void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Targ
   int64_t unit = std::lcm(schedule.tileColumns(), sizes.lanes);
   int64_t allRows = llvm::alignTo(sizes.m, schedule.tileRows), allColumns = llvm::alignTo(sizes.n, unit);
   double total = double(sizes.batch) * sizes.m * sizes.n * sizes.k / sizes.lanes;
-  double limit = std::clamp<double>(total / 16, taskVectorSteps, 8 * taskVectorSteps);
+  double limit = std::clamp<double>(total / 8, taskVectorSteps, 8 * taskVectorSteps);
   bool isDot = schedule.kind == ContractSchedule::Kind::Dot;
   double packA = isDot ? 0 : packingCost(problem.a.contiguous, problem.a.contiguous);
   double packB = schedule.packB ? packingCost(problem.b.contiguous, Contiguous::Outer) : 0;
+  // Cycles an element of what was packed ahead takes from the third level: some sixteen bytes a cycle.
+  double streamB = problem.b.packed && schedule.columnsOutermost ? sizes.elementBytes / 16.0 : 0;
   int64_t panelSteps = schedule.blockReduction;
   bool isSinglePanel = sizes.k <= panelSteps;
   double best = -1;
-  for (int64_t rows = schedule.tileRows; rows <= std::min<int64_t>(allRows, 512); rows += schedule.tileRows)
+  int64_t rowUnit = problem.storesTransposed ? std::lcm(schedule.tileRows, sizes.lanes) : schedule.tileRows;
+  allRows = llvm::alignTo(allRows, rowUnit);
+  for (int64_t rows = rowUnit; rows <= std::min<int64_t>(allRows, 512); rows += rowUnit)
     for (int64_t columns = unit; columns <= std::min<int64_t>(allColumns, 2048); columns += unit) {
-      bool isSmallest = rows == schedule.tileRows && columns == unit;
+      bool isSmallest = rows == rowUnit && columns == unit;
       // Columns outermost: all of A's block, one panel of B, and C's block or a strip of it.
       int64_t kept = schedule.columnsOutermost
-                         ? (rows + schedule.tileColumns()) * panelSteps + rows * (isSinglePanel ? schedule.tileColumns() : columns)
+                         ? (rows + (schedule.packB ? columns : schedule.tileColumns())) * panelSteps + rows * (isSinglePanel ? schedule.tileColumns() : columns)
                          : (schedule.packB ? columns * panelSteps : 0) + (isSinglePanel ? schedule.tileRows : rows) * columns;
-      double steps = double(rows) * columns * sizes.k / sizes.lanes;
+      double steps = double(std::min(rows, sizes.m)) * std::min(columns, sizes.n) * sizes.k / sizes.lanes;
       double streamed = rows <= 8 ? double(columns) * sizes.k * sizes.elementBytes : 0;
       if (!isSmallest && (kept * sizes.elementBytes > target.l2 * 5 / 8 || steps > limit ||
                           streamed > taskStreamBytes))
         break;
       double cost = packA * sizes.m * sizes.k * llvm::divideCeil(sizes.n, columns) +
-                    packB * sizes.n * sizes.k * llvm::divideCeil(sizes.m, rows);
+                    (packB + streamB) * sizes.n * sizes.k * llvm::divideCeil(sizes.m, rows);
       // Between equals, the larger: fewer tasks.
       if (best < 0 || cost <= best) {
         best = cost;
@@ -151,10 +155,12 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
   }
 
   // Sixteen registers make tiles so small that B's vectors come too often for the second-level
-  // cache: a panel of B stays in the first while several rows of tiles pass.
+  // cache: a panel of B stays in the first while several rows of tiles pass. What is packed here
+  // must all stay in the second.
+  bool fits = (sizes.m + sizes.n) * sizes.k * sizes.elementBytes <= target.l2 * 5 / 8;
   schedule.columnsOutermost = schedule.kind == ContractSchedule::Kind::Outer && sizes.registers == 16 &&
-                              problem.b.packed &&
-                              (!problem.m.isStatic() || sizes.m >= 3 * schedule.tileRows);
+                              (problem.b.packed || (schedule.packB && fits)) &&
+                              (!problem.m.isStatic() || problem.storesTransposed || sizes.m >= 3 * schedule.tileRows);
 
   // Equal panels over k, small enough that panel and sliver stay in the second-level cache.
   int64_t longest = std::max<int64_t>(target.l2 / 2 / (96 * sizes.elementBytes), 256);
@@ -180,7 +186,7 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
   schedule.dynamic = !allStatic;
   int64_t tasks = blocks * sizes.batch;
   int64_t perTask = productSteps / blocks;
-  if (allStatic && tasks < 16 && perTask > 2 * taskVectorSteps) {
+  if (!problem.storesTransposed && allStatic && tasks < 16 && perTask > 2 * taskVectorSteps) {
     int64_t wanted = std::max<int64_t>(std::min(perTask / taskVectorSteps, 64 / tasks), 1);
     int64_t each = llvm::alignTo(llvm::divideCeil(sizes.k, wanted), sizes.lanes);
     schedule.blockReduction = std::min(schedule.blockReduction, each);

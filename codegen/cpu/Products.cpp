@@ -36,18 +36,17 @@ Extent extentOf(KernelContext *c, AffineExpr dim) {
 
 //===-- matmul -------------------------------------------------------------------------===//
 
-// Element (batch, outer, k) lies at ((batch * rows + r) * columns + column).
-ProductOperand operandOf(KernelContext *c, Value tensor, bool outerIsRow) {
+// Element (batch, outer, k) lies at ((batch * rows + r) * columns + column); without `rows` at
+// r * columns + column for every batch.
+ProductOperand matrixOperand(KernelContext *c, Value tensor, bool outerIsRow, Value rows, Value columns) {
   ProductOperand operand;
   operand.contiguous = outerIsRow ? ProductOperand::Contiguous::Reduction : ProductOperand::Contiguous::Outer;
   if (!c)
     return operand;
-  Dims dims = dimsOf(tensor);
-  Value rows = c->size(dims[dims.size() - 2]), columns = c->size(dims.back());
   Value memref = c->bufferOf(tensor);
   auto position = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value k) {
     Value row = outerIsRow ? outer : k, column = outerIsRow ? k : outer;
-    Value line = b.createOrFold<arith::AddIOp>(loc, b.createOrFold<arith::MulIOp>(loc, batch, rows), row);
+    Value line = rows ? b.createOrFold<arith::AddIOp>(loc, b.createOrFold<arith::MulIOp>(loc, batch, rows), row) : row;
     return b.createOrFold<arith::AddIOp>(loc, b.createOrFold<arith::MulIOp>(loc, line, columns), column);
   };
   operand.element = [=](OpBuilder &b, Location loc, Value batch, Value outer, Value k) -> Value {
@@ -60,6 +59,11 @@ ProductOperand operandOf(KernelContext *c, Value tensor, bool outerIsRow) {
     LoopEmitter(b, loc).prefetch(memref, position(b, loc, batch, outer, k));
   };
   return operand;
+}
+
+ProductOperand matrixOperand(KernelContext *c, Value tensor, bool outerIsRow) {
+  Dims dims = dimsOf(tensor);
+  return matrixOperand(c, tensor, outerIsRow, c ? c->size(dims[dims.size() - 2]) : Value(), c ? c->size(dims.back()) : Value());
 }
 
 // B packed ahead, [n / L][k][L]: a vector of n at (k, n), n a multiple of L.
@@ -95,8 +99,8 @@ ContractProblem describe(KernelContext *c, MatmulOp op) {
   problem.m = extentOf(c, y[rank - 2]);
   problem.n = extentOf(c, y[rank - 1]);
   problem.k = extentOf(c, a[rank - (op.getTransposeA() ? 2 : 1)]);
-  problem.a = operandOf(c, op.getA(), !op.getTransposeA());
-  problem.b = op.getPacked() ? packedOperand(c, op.getPacked()) : operandOf(c, op.getB(), op.getTransposeB());
+  problem.a = matrixOperand(c, op.getA(), !op.getTransposeA());
+  problem.b = op.getPacked() ? packedOperand(c, op.getPacked()) : matrixOperand(c, op.getB(), op.getTransposeB());
   if (!c)
     return problem;
   problem.store = [c, result = Value(op.getResult()), y](OpBuilder &b, Location loc, Value batch, Value m, Value n, Value vector, Value active) {
@@ -197,11 +201,120 @@ ConvolutionProblem describeConvolution(KernelContext *c, Operation *anchor) {
   return problem;
 }
 
+//===-- convolution by a filter of one element, as a product ---------------------------------===//
+
+/// Data [image, k, pixel] and filter of the result [image, channel, pixel] = sum over k.
+struct PointwiseOperands {
+  Value data, filter, packed, result;
+  bool transposed; ///< the filter lies [k, channel]: an input gradient
+};
+PointwiseOperands pointwiseOperands(Operation *anchor) {
+  if (auto op = dyn_cast<ConvOp>(anchor))
+    return {op.getInput(), op.getWeight(), op.getPacked(), op.getResult(), false};
+  auto op = cast<ConvInputGradOp>(anchor);
+  return {op.getOutputGrad(), op.getWeight(), op.getPacked(), op.getResult(), true};
+}
+
+/// With a packed filter rows are pixels and lanes channels, otherwise the other way round.
+void setPointwiseSizes(KernelContext *c, Operation *anchor, ContractProblem &problem) {
+  PointwiseOperands operands = pointwiseOperands(anchor);
+  Dims x = dimsOf(operands.data), y = dimsOf(operands.result);
+  problem.batch = extentOf(c, y[0]);
+  problem.m = extentOf(c, y[1]);
+  problem.n = extentOf(c, product(anchor->getContext(), ArrayRef(y).drop_front(2)));
+  problem.k = extentOf(c, x[1]);
+  if (operands.packed)
+    std::swap(problem.m, problem.n);
+}
+
+/// Row `pixel` of a product over the channels k of x, read at the strides of the convolution.
+ProductOperand pixelsOperand(KernelContext *c, ConvOp op) {
+  Dims dims = dimsOf(op.getInput());
+  if (llvm::all_of(op.getStride(), [](int64_t stride) { return stride == 1; }))
+    return matrixOperand(c, op.getInput(), false, c ? c->size(dims[1]) : Value(),
+                         c ? c->size(product(op.getContext(), ArrayRef(dims).drop_front(2))) : Value());
+  ProductOperand operand; // neighbours are apart
+  if (c)
+    operand.element = [c, op, memref = c->bufferOf(op.getInput())](OpBuilder &b, Location loc, Value image, Value pixel, Value k) mutable -> Value {
+      OpBuilder::InsertionGuard guard(c->b);
+      c->b.setInsertionPoint(b.getInsertionBlock(), b.getInsertionPoint());
+      SmallVector<Value> index{image, k};
+      for (auto [place, stride] : llvm::zip(c->delinearize(pixel, ArrayRef(dimsOf(op.getResult())).drop_front(2)), op.getStride()))
+        index.push_back(c->mul(place, c->index(stride)));
+      Value element = c->loadElement(op.getInput(), c->linearize(op.getInput(), index));
+      b.setInsertionPoint(c->b.getInsertionBlock(), c->b.getInsertionPoint());
+      return element;
+    };
+  return operand;
+}
+
+ContractProblem describePointwise(KernelContext *c, Operation *anchor) {
+  PointwiseOperands operands = pointwiseOperands(anchor);
+  ContractProblem problem;
+  problem.elementType = elementTypeOf(operands.result);
+  setPointwiseSizes(c, anchor, problem);
+  if (operands.packed) {
+    problem.a = pixelsOperand(c, cast<ConvOp>(anchor));
+    problem.b = packedOperand(c, operands.packed);
+    problem.storesTransposed = true;
+    if (c)
+      problem.store = [c, result = operands.result](OpBuilder &b, Location loc, Value image, Value pixel, Value channel, Value vector,
+                                                    Value active) {
+        Epilogue(*c, result, rankOf(result) - 2).store(b, loc, {image, channel}, pixel, vector, active);
+      };
+    return problem;
+  }
+  int64_t rowLength = *constantSize(dimsOf(operands.filter)[1]);
+  problem.a = matrixOperand(c, operands.filter, !operands.transposed, {}, c ? c->index(rowLength) : Value());
+  problem.b = matrixOperand(c, operands.data, false, c ? problem.k.isStatic() ? c->index(problem.k.fixed) : problem.k.value : Value(),
+                            c ? problem.n.isStatic() ? c->index(problem.n.fixed) : problem.n.value : Value());
+  if (c)
+    problem.store = [c, result = operands.result](OpBuilder &b, Location loc, Value image, Value channel, Value pixel, Value vector,
+                                                  Value active) {
+      Epilogue(*c, result, rankOf(result) - 2).store(b, loc, {image, channel}, pixel, vector, active);
+    };
+  return problem;
+}
+
+/// Which products of a convolution by filters of one element the product engine computes: with
+/// sixteen registers its packed panels are read faster than planes in place.
+struct PointwiseForms {
+  bool ofPixels = false;   ///< lanes along pixels, of which there must be several vectors
+  bool ofChannels = false; ///< lanes along channels, by a packed filter
+};
+PointwiseForms pointwiseForms(const ConvolutionProblem &problem, const Target &target) {
+  const ConvolutionGeometry &g = problem.geometry;
+  constexpr int64_t enoughPixels = 64;
+  int64_t pixels = 1;
+  for (const Extent &size : g.output)
+    pixels *= size.orElse(enoughPixels);
+  auto all = [](ArrayRef<int64_t> values, int64_t value) { return llvm::all_of(values, [&](int64_t v) { return v == value; }); };
+  if (target.vectorBytes >= 64 || problem.direction == ConvolutionDirection::WeightGradient || g.groups != 1 || !all(g.kernel, 1) ||
+      !all(g.padding, 0))
+    return {};
+  bool isDense = all(g.stride, 1);
+  return {isDense && pixels >= enoughPixels,
+          problem.direction == ConvolutionDirection::Forward && g.outChannels % target.lanes(problem.elementType) == 0};
+}
+
+bool isProduct(const ConvolutionProblem &problem, const Target &target) {
+  PointwiseForms forms = pointwiseForms(problem, target);
+  return problem.packed ? forms.ofChannels && !problem.winograd : forms.ofPixels;
+}
+
+/// Bringing results from channels to pixels costs little beside long sums alone.
+bool prefersChannels(const ConvolutionProblem &problem, PointwiseForms forms) {
+  constexpr int64_t longSum = 192;
+  return forms.ofChannels && (!forms.ofPixels || problem.geometry.inChannels >= longSum);
+}
+
 //===-- the family ---------------------------------------------------------------------------===//
 
 // The entry function counts tasks without buffers: only the sizes are emitted there.
 void fillExtents(KernelContext &c, Operation *anchor, ContractProblem &problem) {
-  auto matmul = cast<MatmulOp>(anchor);
+  auto matmul = dyn_cast<MatmulOp>(anchor);
+  if (!matmul)
+    return setPointwiseSizes(&c, anchor, problem);
   Dims y = dimsOf(matmul.getResult()), a = dimsOf(matmul.getA());
   problem.batch = extentOf(&c, product(matmul.getContext(), ArrayRef(y).drop_back(2)));
   problem.m = extentOf(&c, y[y.size() - 2]);
@@ -245,6 +358,8 @@ template <typename Visit> auto withEngine(KernelContext *c, Operation *anchor, c
   ConvolutionProblem known = describeConvolution(nullptr, anchor);
   if (isDepthwise(known))
     return visit(describeConvolution(c, anchor), scheduleDepthwise(known, target));
+  if (isProduct(known, target))
+    return visit(describePointwise(c, anchor), scheduleContract(describePointwise(nullptr, anchor), target));
   return visit(describeConvolution(c, anchor), scheduleConvolution(known, target));
 }
 
@@ -285,7 +400,10 @@ class ContractFamily : public ScheduleFamily {
 
 FilterPacking chooseFilterPacking(Operation *op, const Target &target, bool admitWinograd, bool isKept) {
   ConvolutionProblem problem = describeConvolution(nullptr, op);
-  return isDepthwise(problem) ? FilterPacking() : chooseFilterPacking(problem, target, admitWinograd, isKept);
+  PointwiseForms forms = pointwiseForms(problem, target);
+  if (isKept && prefersChannels(problem, forms))
+    return {.packed = true, .winograd = 0};
+  return isDepthwise(problem) || forms.ofPixels ? FilterPacking() : chooseFilterPacking(problem, target, admitWinograd, isKept);
 }
 
 const ScheduleFamily &contractFamily() {
