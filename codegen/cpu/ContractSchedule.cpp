@@ -158,7 +158,7 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
   // cache: a panel of B stays in the first while several rows of tiles pass. What is packed here
   // must all stay in the second.
   bool fits = (sizes.m + sizes.n) * sizes.k * sizes.elementBytes <= target.l2 * 5 / 8;
-  schedule.columnsOutermost = schedule.kind == ContractSchedule::Kind::Outer && sizes.registers == 16 &&
+  schedule.columnsOutermost = schedule.kind == ContractSchedule::Kind::Outer && (sizes.registers == 16 || problem.storesTransposed) &&
                               (problem.b.packed || (schedule.packB && fits)) &&
                               (!problem.m.isStatic() || problem.storesTransposed || sizes.m >= 3 * schedule.tileRows);
 

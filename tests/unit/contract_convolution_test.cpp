@@ -177,7 +177,8 @@ protected:
     auto target = cpu::Target::forCPU(GetParam());
     ASSERT_TRUE(bool(native) && bool(target));
     if (target->vectorBytes > native->vectorBytes)
-      GTEST_SKIP() << "this machine lacks the vectors of " << GetParam();
+      // What was scheduled for longer vectors, in the instructions that there are.
+      target->cpu = native->cpu, target->features = native->features;
     vectorBytes = target->vectorBytes;
     compiler = std::make_unique<ProductCompiler>(*target);
   }

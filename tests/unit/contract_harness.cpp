@@ -154,7 +154,8 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
   EntryFunction entry(context.get(), element);
   Location loc = entry.builder.getUnknownLoc();
   auto extent = [&](int64_t size, int i) {
-    return product.isStatic ? cpu::Extent::of(size) : cpu::Extent::of(entry.size(i));
+    bool isStatic = product.isStatic && !(product.dynamicRows && i < 2);
+    return isStatic ? cpu::Extent::of(size) : cpu::Extent::of(entry.size(i));
   };
   cpu::ContractProblem problem;
   problem.elementType = element;
@@ -203,10 +204,12 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
       return emit.loadScalar(buffer, emit.mul(at, 2));
     };
   problem.b.packed = product.packedB;
+  problem.storesTransposed = product.storesTransposed;
   problem.store = [=, buffer = entry.buffer(2)](OpBuilder &b, Location loc, Value batch, Value row,
                                                 Value column, Value vector, Value active) {
     LoopEmitter emit(b, loc);
-    Value at = emit.add(emit.mul(emit.add(emit.mul(batch, m), row), n), column);
+    Value at = product.storesTransposed ? emit.add(emit.mul(emit.add(emit.mul(batch, n), column), m), row)
+                                        : emit.add(emit.mul(emit.add(emit.mul(batch, m), row), n), column);
     emit.store(vector, buffer, at, active);
   };
 

@@ -44,6 +44,10 @@ struct ProductCase {
   /// B is packed ahead of time, in panels of a vector.
   bool packedB = false;
   int64_t panelWidth = 0;
+  /// Batch and rows are known at run time alone, whatever the others are.
+  bool dynamicRows = false;
+  /// C lies [batch, n, m].
+  bool storesTransposed = false;
 
   // Where elements lie; operands that are contiguous along nothing have a gap after each element.
   int64_t positionA(int64_t item, int64_t row, int64_t step) const;
