@@ -144,7 +144,9 @@ static int32_t runEntry(nnc_instance &instance, const nnc_entry &entry, const in
                     "max_workers (%ld); the results are not valid",
                     entry.name, long(instance.workers));
   if (code)
-    return NNC_FAIL(&instance, NNC_INTERNAL, "%s: compiled code returned the status %d",
+    return NNC_FAIL(&instance, NNC_INTERNAL,
+                    "%s: kernel %d asked for an element outside of a tensor; the results are not valid: "
+                    "this is an error in nnc, not in the model",
                     entry.name, int(code));
   return NNC_OK;
 }

@@ -129,7 +129,7 @@ enum nnc_entry_flags {
 
 typedef struct nnc_entry {
   const char *name;
-  int32_t (*run)(nnc_call *call);
+  int32_t (*run)(nnc_call *call); /* 0, or which kernel, from 1, left a tensor's bounds (-O0 looks) */
   int64_t (*arena)(const int64_t *symbols, int64_t workers); /* null: none needed */
   void (*shape)(const int64_t *symbols, int64_t *dims);      /* null: no computed dimension */
   const nnc_boundary *inputs;

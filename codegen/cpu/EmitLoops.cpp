@@ -17,11 +17,13 @@ namespace {
 enum CallField { Arena = 0, State = 1, Symbols = 2, Inputs = 3, Outputs = 4 };
 
 /// A kernel's argument block, in eight-byte words: the buffers in operand order,
-/// the base of the workers' scratch, then the symbols.
+/// the base of the workers' scratch, then the symbols; where bounds are checked also
+/// the place of a word that becomes 1 when an element lies outside.
 class LoopsEmitter {
 public:
-  LoopsEmitter(ModuleOp module, const Target &target, StateOffset stateOffset)
-      : module(module), target(target), stateOffset(stateOffset), b(module.getContext()), loc(module.getLoc()) {}
+  LoopsEmitter(ModuleOp module, const Target &target, StateOffset stateOffset, bool checkBounds)
+      : module(module), target(target), stateOffset(stateOffset), checkBounds(checkBounds), b(module.getContext()),
+        loc(module.getLoc()) {}
 
   LogicalResult run() {
     declareParallelFor();
@@ -135,6 +137,8 @@ private:
     ++position;
     for (unsigned i = 0; i < symbolCount; ++i)
       context.symbols.push_back(toIndex(loadWord(i64(), args, position++)));
+    if (checkBounds)
+      context.outside = memrefOver(loadWord(ptr(), args, position++), i64());
     scheduleFamily(kernel.getFamily()).emitTask(context, toIndex(task), phase);
     func::ReturnOp::create(b, loc);
     return slot->second;
@@ -182,9 +186,13 @@ private:
     int64_t workerBytes = planned->getAttrOfType<IntegerAttr>("nn.worker_bytes").getInt();
     int64_t words = 0;
     planned.walk([&](KernelOp kernel) {
-      words = std::max<int64_t>(words, kernel->getNumOperands() + 1 + symbols.size());
+      words = std::max<int64_t>(words, kernel->getNumOperands() + 2 + symbols.size());
     });
     Value block = LLVM::AllocaOp::create(b, loc, ptr(), i64(), constant(std::max<int64_t>(words, 1)), 8);
+    Value outside, culprit = constant(0);
+    int64_t kernelNumber = 0;
+    if (checkBounds)
+      outside = LLVM::AllocaOp::create(b, loc, ptr(), i64(), constant(1), 8);
     Value workers;
     if (workerBytes) {
       // The workers' scratch follows the slots: at arena_bytes(symbols, 0 workers).
@@ -214,6 +222,10 @@ private:
       ++position;
       for (Value symbol : symbols)
         LLVM::StoreOp::create(b, loc, toI64(symbol), word(block, position++));
+      if (outside) {
+        LLVM::StoreOp::create(b, loc, constant(0), outside);
+        LLVM::StoreOp::create(b, loc, outside, word(block, position++));
+      }
       const ScheduleFamily &family = scheduleFamily(kernel.getFamily());
       for (unsigned phase = 0; phase < family.phases(kernel, target); ++phase) {
         KernelContext context(b, kernel, target);
@@ -224,10 +236,15 @@ private:
         Value address = UnrealizedConversionCastOp::create(b, loc, ptr(), function).getResult(0);
         LLVM::CallOp::create(b, loc, TypeRange{}, "nnc_parallel_for", ValueRange{call, tasks, address, block});
       }
+      if (outside) { // the first culprit counts
+        Value found = arith::MulIOp::create(b, loc, loadWord(i64(), outside, 0), constant(++kernelNumber));
+        Value none = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, culprit, constant(0));
+        culprit = arith::SelectOp::create(b, loc, none, found, culprit);
+      }
       if (clock)
         emitTimeStamp(clock, timed++);
     }
-    func::ReturnOp::create(b, loc, Value(arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0))));
+    func::ReturnOp::create(b, loc, Value(arith::TruncIOp::create(b, loc, b.getI32Type(), culprit)));
     outputTypes.append(inputTypes);
     emitShapes(name, outputTypes, symbols.size());
     planned.erase();
@@ -274,6 +291,7 @@ private:
   ModuleOp module;
   const Target &target;
   StateOffset stateOffset;
+  bool checkBounds;
   OpBuilder b;
   Location loc;
   llvm::StringMap<std::string> emitted;
@@ -281,8 +299,8 @@ private:
 
 } // namespace
 
-LogicalResult emitLoops(ModuleOp module, const Target &target, StateOffset stateOffset) {
-  return LoopsEmitter(module, target, stateOffset).run();
+LogicalResult emitLoops(ModuleOp module, const Target &target, StateOffset stateOffset, bool checkBounds) {
+  return LoopsEmitter(module, target, stateOffset, checkBounds).run();
 }
 
 } // namespace nnc::cpu

@@ -59,8 +59,22 @@ SmallVector<Value> KernelContext::delinearize(Value linear, ArrayRef<AffineExpr>
   return result;
 }
 
+Value KernelContext::checked(Value tensor, Value position) {
+  if (!outside)
+    return position;
+  Value count = size(product(b.getContext(), dimsOf(tensor)));
+  Value isOutside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, position, count);
+  scf::IfOp::create(b, loc, isOutside, [&](OpBuilder &, Location) {
+    Value one = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(1));
+    memref::StoreOp::create(b, loc, one, outside, index(0));
+    scf::YieldOp::create(b, loc);
+  });
+  return arith::SelectOp::create(b, loc, isOutside, index(0), position);
+}
+
 // Truth values are bytes in memory: 0 and 1.
 Value KernelContext::loadElement(Value tensor, Value position) {
+  position = checked(tensor, position);
   Value value = memref::LoadOp::create(b, loc, bufferOf(tensor), position);
   return elementTypeOf(tensor).isInteger(1) ? arith::TruncIOp::create(b, loc, b.getI1Type(), value) : value;
 }

@@ -20,6 +20,9 @@ public:
   /// memref<?xT> (i8 for i1) of each region argument, then of each result.
   llvm::SmallVector<mlir::Value> inputBuffers, outputBuffers;
   llvm::SmallVector<mlir::Value> symbols; ///< index values
+  /// memref<?xi64> whose first element becomes 1 when an element outside of its tensor was asked
+  /// for; null: nobody looks.
+  mlir::Value outside;
   mlir::Value workerScratch, sharedScratch; ///< memref<?xi8>, 64-byte aligned; null if none
 
   mlir::Block &body() { return kernel.getBody().front(); }
@@ -42,6 +45,8 @@ public:
   mlir::Value linearize(mlir::Value tensor, mlir::ValueRange index);
   /// The indices of row-major position `linear` in those sizes.
   llvm::SmallVector<mlir::Value> delinearize(mlir::Value linear, llvm::ArrayRef<mlir::AffineExpr> dims);
+  /// `position` if it lies in `tensor`; otherwise 0, and `outside` says so.
+  mlir::Value checked(mlir::Value tensor, mlir::Value position);
   /// Truth values (i1) are bytes in memory; these convert.
   mlir::Value loadElement(mlir::Value tensor, mlir::Value position);
   void storeElement(mlir::Value value, mlir::Value memref, mlir::Value position);

@@ -41,7 +41,7 @@ class NaiveFamily : public ScheduleFamily {
       end = arith::SelectOp::create(c.b, c.loc, negative, c.index(0), end);
       c.forLoop(begin, end, 1, [&](Value position) {
         SmallVector<Value> index = c.delinearize(position, dimsOf(result));
-        c.storeElement(c.element(result, index), c.outputBuffers[i], position);
+        c.storeElement(c.element(result, index), c.outputBuffers[i], c.checked(result, position));
       });
       first = c.add(first, c.ceilDiv(count, elementsPerTask));
     }

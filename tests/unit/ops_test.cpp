@@ -264,6 +264,20 @@ TEST(Dialect, CasesContainTheirOp) {
   }
 }
 
+// What -O0 compiles touches nothing outside of a tensor, and says which kernel wanted to.
+TEST(Naive, AnElementOutsideOfItsTensorIsReported) {
+  for (int64_t start : {3, 4}) { // of four elements out of seven: the second slice is no tensor's
+    Case c{"slice", "", [start](CaseBuilder &b) { b.output(b.slice(b.input({7}), {start}, {b.size(4)}, {1})); }};
+    CompiledCases compiled({c}, {.f64 = false, .optimization = 0}, {.fixed = true});
+    const CompiledCases::Function *function = compiled.find(0, false);
+    auto call = [&] { compiled.forward(*function, CaseBuilder::staticBatch, function->makeInputs(CaseBuilder::staticBatch)); };
+    if (start == 3)
+      EXPECT_NO_THROW(call());
+    else
+      EXPECT_THROW(call(), std::runtime_error);
+  }
+}
+
 // Elementwise (nn.map, whose gradient is derived), composite, structured with a
 // gradient, or without one for a stated reason: exactly one of the four.
 TEST(Dialect, EveryOpIsOfOneKind) {
