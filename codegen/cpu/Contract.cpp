@@ -23,6 +23,12 @@ bool packsAllSlivers(const ContractProblem &problem, const ContractSchedule &sch
   return schedule.columnsOutermost || problem.a.contiguous == ProductOperand::Contiguous::Outer;
 }
 
+/// Results leave column by column of tiles, as they are made: transposed ones, since a strip of
+/// others would be a few elements of every row.
+bool finishesStrips(const ContractProblem &problem, const ContractSchedule &schedule) {
+  return schedule.columnsOutermost && problem.storesTransposed;
+}
+
 /// Worker scratch in elements: panels of B, a sliver of A, the block of C.
 struct ScratchLayout {
   int64_t panels = 0, sliver = 0, sliverApart = 0, block = 0, pitch = 0, dotPitch = 0, elementBytes = 0;
@@ -42,7 +48,7 @@ struct ScratchLayout {
         sliver *= llvm::divideCeil(schedule.blockRows, schedule.tileRows);
     }
     bool singlePanel = schedule.kind == ContractSchedule::Kind::Outer && isSinglePanel(problem, schedule);
-    int64_t keptColumns = singlePanel && schedule.columnsOutermost ? schedule.tileColumns() : columns;
+    int64_t keptColumns = singlePanel && finishesStrips(problem, schedule) ? schedule.tileColumns() : columns;
     int64_t keptRows = singlePanel && !schedule.columnsOutermost ? schedule.tileRows : schedule.blockRows;
     pitch = llvm::alignTo(keptColumns, line) + line;
     keptRows = llvm::alignTo(keptRows, schedule.tileRows);
@@ -230,6 +236,7 @@ struct TaskEmitter {
 
   void emitColumnsOfTiles(Value firstOfPanel, Value steps) {
     SliverLayout layout = layoutOfSlivers();
+    bool strips = singlePanel() && finishesStrips(problem, schedule);
     packAllSlivers(firstOfPanel, steps);
     emit.tiles(emit.ceilDiv(columns, schedule.lanes), schedule.tileVectors,
                remainderOf(problem.n, schedule.lanes, schedule.tileVectors), [&](Value vector, int64_t tileVectors) {
@@ -240,7 +247,7 @@ struct TaskEmitter {
       Value left = isWhole() ? emit.index(width) : emit.min(emit.index(width), emit.sub(columns, column));
       emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows), [&](Value row, int64_t tileRows) {
         sliverStart = startOfSliver(row);
-        emitTile(layout, tileRows, tileVectors, steps, row, singlePanel() ? emit.index(0) : column,
+        emitTile(layout, tileRows, tileVectors, steps, row, strips ? emit.index(0) : column,
                  [&](Value step, int64_t j) {
                    if (schedule.packB)
                      return emit.load(type, panels, emit.add(panel, emit.add(emit.mul(step, schedule.tileColumns()), j * schedule.lanes)));
@@ -248,9 +255,11 @@ struct TaskEmitter {
                                            emit.add(firstOfPanel, step), Value());
                  });
       });
-      if (singlePanel())
+      if (strips)
         finishBlock(emit.index(0), emit.index(0), rows, column, left);
     });
+    if (singlePanel() && !strips)
+      finishBlock(emit.index(0), emit.index(0), rows, emit.index(0), columns);
   }
 
   /// All vectors along n are full.

@@ -88,7 +88,7 @@ void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Targ
   int64_t unit = std::lcm(schedule.tileColumns(), sizes.lanes);
   int64_t allRows = llvm::alignTo(sizes.m, schedule.tileRows), allColumns = llvm::alignTo(sizes.n, unit);
   double total = double(sizes.batch) * sizes.m * sizes.n * sizes.k / sizes.lanes;
-  double limit = std::clamp<double>(total / 8, taskVectorSteps, 8 * taskVectorSteps);
+  double limit = std::clamp<double>(total / (schedule.columnsOutermost ? 8 : 16), taskVectorSteps, 8 * taskVectorSteps);
   bool isDot = schedule.kind == ContractSchedule::Kind::Dot;
   double packA = isDot ? 0 : packingCost(problem.a.contiguous, problem.a.contiguous);
   double packB = schedule.packB ? packingCost(problem.b.contiguous, Contiguous::Outer) : 0;
@@ -104,7 +104,7 @@ void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Targ
       bool isSmallest = rows == rowUnit && columns == unit;
       // Columns outermost: all of A's block, one panel of B, and C's block or a strip of it.
       int64_t kept = schedule.columnsOutermost
-                         ? (rows + (schedule.packB ? columns : schedule.tileColumns())) * panelSteps + rows * (isSinglePanel ? schedule.tileColumns() : columns)
+                         ? (rows + (schedule.packB ? columns : schedule.tileColumns())) * panelSteps + rows * (isSinglePanel && problem.storesTransposed ? schedule.tileColumns() : columns)
                          : (schedule.packB ? columns * panelSteps : 0) + (isSinglePanel ? schedule.tileRows : rows) * columns;
       double steps = double(std::min(rows, sizes.m)) * std::min(columns, sizes.n) * sizes.k / sizes.lanes;
       double streamed = rows <= 8 ? double(columns) * sizes.k * sizes.elementBytes : 0;
@@ -156,8 +156,9 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
 
   // Sixteen registers make tiles so small that B's vectors come too often for the second-level
   // cache: a panel of B stays in the first while several rows of tiles pass. What is packed here
-  // must all stay in the second.
-  bool fits = (sizes.m + sizes.n) * sizes.k * sizes.elementBytes <= target.l2 * 5 / 8;
+  // must stay in the second: both operands, or one beside blocks of the other.
+  bool fits = (sizes.m + sizes.n) * sizes.k * sizes.elementBytes <= target.l2 * 5 / 8 ||
+              std::min(sizes.m, sizes.n) * sizes.k * sizes.elementBytes <= target.l2 / 4;
   schedule.columnsOutermost = schedule.kind == ContractSchedule::Kind::Outer && (sizes.registers == 16 || problem.storesTransposed) &&
                               (problem.b.packed || (schedule.packB && fits)) &&
                               (!problem.m.isStatic() || problem.storesTransposed || sizes.m >= 3 * schedule.tileRows);

@@ -292,8 +292,10 @@ PointwiseForms pointwiseForms(const ConvolutionProblem &problem, const Target &t
   if (target.vectorBytes >= 64 || problem.direction == ConvolutionDirection::WeightGradient || g.groups != 1 || !all(g.kernel, 1) ||
       !all(g.padding, 0))
     return {};
-  bool isDense = all(g.stride, 1);
-  return {isDense && pixels >= enoughPixels,
+  // Short sums do not repay the packing of pixels.
+  constexpr int64_t longEnough = 96;
+  int64_t reduced = problem.direction == ConvolutionDirection::Forward ? g.inChannels : g.outChannels;
+  return {all(g.stride, 1) && pixels >= enoughPixels && reduced >= longEnough,
           problem.direction == ConvolutionDirection::Forward && g.outChannels % target.lanes(problem.elementType) == 0};
 }
 
