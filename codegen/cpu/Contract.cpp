@@ -1,4 +1,5 @@
 #include "codegen/cpu/Contract.h"
+#include "codegen/cpu/ContractScratch.h"
 #include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Packing.h"
 
@@ -12,69 +13,6 @@ using namespace mlir;
 namespace nnc::cpu {
 
 namespace {
-
-/// All of k in one panel: C's tiles go straight from registers to `store`.
-bool isSinglePanel(const ContractProblem &problem, const ContractSchedule &schedule) {
-  return problem.k.isStatic() && schedule.splits == 1 && problem.k.fixed <= schedule.blockReduction;
-}
-
-/// All of a block's rows of A are packed before its first register tile.
-bool packsAllSlivers(const ContractProblem &problem, const ContractSchedule &schedule) {
-  return schedule.columnsOutermost || problem.a.contiguous == ProductOperand::Contiguous::Outer;
-}
-
-/// Results leave column by column of tiles, as they are made: transposed ones, since a strip of
-/// others would be a few elements of every row.
-bool finishesStrips(const ContractProblem &problem, const ContractSchedule &schedule) {
-  return schedule.columnsOutermost && problem.storesTransposed;
-}
-
-/// Worker scratch in elements: panels of B, a sliver of A, the block of C.
-struct ScratchLayout {
-  int64_t panels = 0, sliver = 0, sliverApart = 0, block = 0, pitch = 0, dotPitch = 0, elementBytes = 0;
-
-  ScratchLayout(const ContractProblem &problem, const ContractSchedule &schedule) {
-    int64_t line = 64 / (problem.elementType.getIntOrFloatBitWidth() / 8);
-    elementBytes = 64 / line;
-    int64_t columns = llvm::alignTo(schedule.blockColumns, schedule.tileColumns());
-    if (schedule.kind == ContractSchedule::Kind::Outer) {
-      if (schedule.packB)
-        panels = llvm::alignTo(columns * schedule.blockReduction, line);
-      sliver = llvm::alignTo(
-          sliverElements(problem.a, schedule.tileRows, schedule.blockReduction, schedule.lanes),
-          line);
-      sliverApart = sliver;
-      if (packsAllSlivers(problem, schedule))
-        sliver *= llvm::divideCeil(schedule.blockRows, schedule.tileRows);
-    }
-    bool singlePanel = schedule.kind == ContractSchedule::Kind::Outer && isSinglePanel(problem, schedule);
-    int64_t keptColumns = singlePanel && finishesStrips(problem, schedule) ? schedule.tileColumns() : columns;
-    int64_t keptRows = singlePanel && !schedule.columnsOutermost ? schedule.tileRows : schedule.blockRows;
-    pitch = llvm::alignTo(keptColumns, line) + line;
-    keptRows = llvm::alignTo(keptRows, schedule.tileRows);
-    if (problem.storesTransposed)
-      keptRows = llvm::alignTo(keptRows, schedule.lanes);
-    dotPitch = llvm::alignTo(columns, line) + line;
-    block = llvm::alignTo(std::max(keptRows * pitch, schedule.dotRows * dotPitch), line);
-  }
-  int64_t bytes() const { return (panels + sliver + block) * elementBytes; }
-};
-
-/// Columns of C in the partial sums' buffer, rounded to whole vectors.
-int64_t partialPitch(const ContractProblem &problem, const ContractSchedule &schedule) {
-  return llvm::alignTo(problem.n.fixed, schedule.lanes);
-}
-
-int64_t partialElements(const ContractProblem &problem, const ContractSchedule &schedule) {
-  return schedule.splits * problem.batch.fixed * problem.m.fixed *
-         partialPitch(problem, schedule);
-}
-
-/// Rows of C that a task of the second phase adds up.
-int64_t combinedRows(const ContractProblem &problem, const ContractSchedule &schedule) {
-  int64_t row = schedule.splits * partialPitch(problem, schedule);
-  return std::clamp<int64_t>((1 << 16) / row, 1, problem.m.fixed * problem.batch.fixed);
-}
 
 /// The code of one task.
 struct TaskEmitter {
@@ -112,7 +50,7 @@ struct TaskEmitter {
   }
 
   void takeScratch(Value workerScratch, Value sharedScratch) {
-    ScratchLayout layout(problem, schedule);
+    ContractScratch layout(problem, schedule);
     int64_t offset = 0;
     auto take = [&](int64_t count) {
       Value part = emit.view(workerScratch, emit.index(offset), count, element);
@@ -472,16 +410,6 @@ struct TaskEmitter {
 };
 
 } // namespace
-
-ContractFootprint footprint(const ContractProblem &problem, const ContractSchedule &schedule) {
-  ScratchLayout layout(problem, schedule);
-  ContractFootprint result;
-  result.perWorkerBytes = layout.bytes();
-  if (schedule.splits > 1)
-    result.sharedBytes =
-        llvm::alignTo(partialElements(problem, schedule) * layout.elementBytes, 64);
-  return result;
-}
 
 Value emitTaskCount(OpBuilder &builder, Location loc, const ContractProblem &problem,
                     const ContractSchedule &schedule, unsigned phase) {
