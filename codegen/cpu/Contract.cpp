@@ -185,6 +185,8 @@ struct TaskEmitter {
       Value left = isWhole() ? emit.index(width) : emit.min(emit.index(width), emit.sub(columns, column));
       emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows), [&](Value row, int64_t tileRows) {
         sliverStart = startOfSliver(row);
+        if (problem.b.packed)
+          prefetchNextPanel(emit.add(first, width), tileVectors, firstOfPanel, steps, row);
         emitTile(layout, tileRows, tileVectors, steps, row, strips ? emit.index(0) : column,
                  [&](Value step, int64_t j) {
                    if (schedule.packB)
@@ -198,6 +200,20 @@ struct TaskEmitter {
     });
     if (singlePanel() && !strips)
       finishBlock(emit.index(0), emit.index(0), rows, emit.index(0), columns);
+  }
+
+  /// Asks for the part of the panel of B at `column` that falls to the row of tiles at hand,
+  /// so that all of it arrives while the panel before it is used.
+  void prefetchNextPanel(Value column, int64_t vectors, Value firstOfPanel, Value steps, Value row) {
+    int64_t stepsPerLine = std::max<int64_t>(1, 512 / (schedule.lanes * element.getIntOrFloatBitWidth()));
+    Value tiles = emit.ceilDiv(rows, schedule.tileRows);
+    Value part = emit.div(emit.add(steps, emit.sub(tiles, emit.index(1))), tiles);
+    part = emit.mul(emit.ceilDiv(part, stepsPerLine), stepsPerLine);
+    Value begin = emit.min(emit.mul(emit.div(row, schedule.tileRows), part), steps);
+    emit.loop(begin, emit.min(emit.add(begin, part), steps), stepsPerLine, [&](Value step) {
+      for (int64_t j = 0; j < vectors; ++j)
+        problem.b.prefetch(emit.builder, emit.loc, batch, emit.add(column, j * schedule.lanes), emit.add(firstOfPanel, step));
+    });
   }
 
   /// All vectors along n are full.

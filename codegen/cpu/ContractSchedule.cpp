@@ -88,12 +88,12 @@ void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Targ
   int64_t unit = std::lcm(schedule.tileColumns(), sizes.lanes);
   int64_t allRows = llvm::alignTo(sizes.m, schedule.tileRows), allColumns = llvm::alignTo(sizes.n, unit);
   double total = double(sizes.batch) * sizes.m * sizes.n * sizes.k / sizes.lanes;
-  double limit = std::clamp<double>(total / (schedule.columnsOutermost ? 8 : 16), taskVectorSteps, 8 * taskVectorSteps);
+  double limit = std::clamp<double>(total / (problem.storesTransposed ? 8 : 16), taskVectorSteps, 8 * taskVectorSteps);
   bool isDot = schedule.kind == ContractSchedule::Kind::Dot;
   double packA = isDot ? 0 : packingCost(problem.a.contiguous, problem.a.contiguous);
   double packB = schedule.packB ? packingCost(problem.b.contiguous, Contiguous::Outer) : 0;
-  // Cycles an element of what was packed ahead takes from the third level: some sixteen bytes a cycle.
-  double streamB = problem.b.packed && schedule.columnsOutermost ? sizes.elementBytes / 16.0 : 0;
+  // Cycles an element of what was packed ahead takes from the third level: some thirty bytes a cycle, asked for ahead.
+  double streamB = problem.b.packed && schedule.columnsOutermost ? sizes.elementBytes / 32.0 : 0;
   int64_t panelSteps = schedule.blockReduction;
   bool isSinglePanel = sizes.k <= panelSteps;
   double best = -1;
@@ -104,7 +104,7 @@ void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Targ
       bool isSmallest = rows == rowUnit && columns == unit;
       // Columns outermost: all of A's block, one panel of B, and C's block or a strip of it.
       int64_t kept = schedule.columnsOutermost
-                         ? (rows + (schedule.packB ? columns : schedule.tileColumns())) * panelSteps + rows * (isSinglePanel && problem.storesTransposed ? schedule.tileColumns() : columns)
+                         ? (rows + (schedule.packB ? columns : schedule.tileColumns())) * panelSteps + rows * (isSinglePanel && problem.b.packed ? schedule.tileColumns() : columns)
                          : (schedule.packB ? columns * panelSteps : 0) + (isSinglePanel ? schedule.tileRows : rows) * columns;
       double steps = double(std::min(rows, sizes.m)) * std::min(columns, sizes.n) * sizes.k / sizes.lanes;
       double streamed = rows <= 8 ? double(columns) * sizes.k * sizes.elementBytes : 0;

@@ -18,7 +18,7 @@ bool packsAllSlivers(const ContractProblem &problem, const ContractSchedule &sch
 }
 
 bool finishesStrips(const ContractProblem &problem, const ContractSchedule &schedule) {
-  return schedule.columnsOutermost && problem.storesTransposed;
+  return schedule.columnsOutermost && problem.b.packed;
 }
 
 ContractScratch::ContractScratch(const ContractProblem &problem, const ContractSchedule &schedule) {
