@@ -48,7 +48,8 @@ public:
           }
         chains.insert({map, *affine});
       }
-    for (auto &[map, affine] : chains)
+    // The last first: what a chain starts from may be the end of another, which goes when that is rewritten.
+    for (auto &[map, affine] : llvm::reverse(chains))
       rewrite(cast<nn::MapOp>(map), affine);
   }
 
@@ -117,6 +118,8 @@ private:
     SmallVector<Value> operands;
     for (unsigned i : used)
       operands.push_back(fixed[i]);
+    if (e.is(Primitive::Input))
+      return operands[0];
     return builder.map(e.mapInputs([&](unsigned i) { return llvm::find(used, i) - used.begin(); }), operands);
   }
 
