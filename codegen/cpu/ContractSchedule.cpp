@@ -35,8 +35,8 @@ struct Sizes {
 /// cycle), nor than their latency allows on a core that starts two a cycle.
 double tileStepCost(const Sizes &sizes, int64_t rows, int64_t vectors) {
   double step = std::max<double>({double(rows * vectors), double(rows + vectors), 8});
-  // High tiles reuse B's vectors more and pack A in wider pieces; where two steps' worth of
-  // multiply-adds starts a cycle, a vector of B from the second-level cache costs twice as much.
+  // High tiles reuse B's vectors more and pack A in wider pieces; where two multiply-adds
+  // of vectors start a cycle, a vector of B from the second-level cache costs twice as much.
   return step + 0.02 * rows + 0.15 * sizes.fmasPerCycle * vectors;
 }
 

@@ -235,7 +235,7 @@ ProductOperand pixelsOperand(KernelContext *c, ConvOp op) {
                          c ? c->size(product(op.getContext(), ArrayRef(dims).drop_front(2))) : Value());
   ProductOperand operand; // neighbours are apart
   if (c)
-    operand.element = [c, op, memref = c->bufferOf(op.getInput())](OpBuilder &b, Location loc, Value image, Value pixel, Value k) mutable -> Value {
+    operand.element = [c, op](OpBuilder &b, Location loc, Value image, Value pixel, Value k) mutable -> Value {
       OpBuilder::InsertionGuard guard(c->b);
       c->b.setInsertionPoint(b.getInsertionBlock(), b.getInsertionPoint());
       SmallVector<Value> index{image, k};
@@ -253,27 +253,36 @@ ContractProblem describePointwise(KernelContext *c, Operation *anchor) {
   ContractProblem problem;
   problem.elementType = elementTypeOf(operands.result);
   setPointwiseSizes(c, anchor, problem);
+  problem.storesTransposed = bool(operands.packed);
+  if (c)
+    problem.store = [c, result = operands.result, rowsArePixels = bool(operands.packed)](
+                        OpBuilder &b, Location loc, Value image, Value m, Value n, Value vector, Value active) {
+      Value channel = rowsArePixels ? n : m, pixel = rowsArePixels ? m : n;
+      Epilogue(*c, result, rankOf(result) - 2).store(b, loc, {image, channel}, pixel, vector, active);
+    };
   if (operands.packed) {
     problem.a = pixelsOperand(c, cast<ConvOp>(anchor));
     problem.b = packedOperand(c, operands.packed);
-    problem.storesTransposed = true;
-    if (c)
-      problem.store = [c, result = operands.result](OpBuilder &b, Location loc, Value image, Value pixel, Value channel, Value vector,
-                                                    Value active) {
-        Epilogue(*c, result, rankOf(result) - 2).store(b, loc, {image, channel}, pixel, vector, active);
-      };
     return problem;
   }
   int64_t rowLength = *constantSize(dimsOf(operands.filter)[1]);
   problem.a = matrixOperand(c, operands.filter, !operands.transposed, {}, c ? c->index(rowLength) : Value());
   problem.b = matrixOperand(c, operands.data, false, c ? problem.k.isStatic() ? c->index(problem.k.fixed) : problem.k.value : Value(),
                             c ? problem.n.isStatic() ? c->index(problem.n.fixed) : problem.n.value : Value());
-  if (c)
-    problem.store = [c, result = operands.result](OpBuilder &b, Location loc, Value image, Value channel, Value pixel, Value vector,
-                                                  Value active) {
-      Epilogue(*c, result, rankOf(result) - 2).store(b, loc, {image, channel}, pixel, vector, active);
-    };
   return problem;
+}
+
+/// Whether a filter of one element has a place at the high side outside of the image, as padding or
+/// a transposed convolution's output_padding make it.
+bool readsOutside(Operation *anchor, const ConvolutionProblem &problem) {
+  bool forward = problem.direction == ConvolutionDirection::Forward;
+  Dims wide = dimsOf(anchor->getResult(0)), narrow = dimsOf(anchor->getOperand(0));
+  if (forward)
+    std::swap(wide, narrow);
+  for (size_t d = 2; d < wide.size(); ++d)
+    if (!sameSize(narrow[d], windowOutputSize(wide[d], 1, problem.geometry.stride[d - 2], 0, 0, 1)))
+      return true;
+  return false;
 }
 
 /// Which products of a convolution by filters of one element the product engine computes: with
@@ -282,7 +291,7 @@ struct PointwiseForms {
   bool ofPixels = false;   ///< lanes along pixels, of which there must be several vectors
   bool ofChannels = false; ///< lanes along channels, by a packed filter
 };
-PointwiseForms pointwiseForms(const ConvolutionProblem &problem, const Target &target) {
+PointwiseForms pointwiseForms(Operation *anchor, const ConvolutionProblem &problem, const Target &target) {
   const ConvolutionGeometry &g = problem.geometry;
   constexpr int64_t enoughPixels = 64;
   int64_t pixels = 1;
@@ -290,7 +299,7 @@ PointwiseForms pointwiseForms(const ConvolutionProblem &problem, const Target &t
     pixels *= size.orElse(enoughPixels);
   auto all = [](ArrayRef<int64_t> values, int64_t value) { return llvm::all_of(values, [&](int64_t v) { return v == value; }); };
   if (target.vectorBytes >= 64 || problem.direction == ConvolutionDirection::WeightGradient || g.groups != 1 || !all(g.kernel, 1) ||
-      !all(g.padding, 0))
+      !all(g.padding, 0) || readsOutside(anchor, problem))
     return {};
   // Short sums do not repay the packing of pixels.
   constexpr int64_t longEnough = 96;
@@ -299,8 +308,8 @@ PointwiseForms pointwiseForms(const ConvolutionProblem &problem, const Target &t
           problem.direction == ConvolutionDirection::Forward && g.outChannels % target.lanes(problem.elementType) == 0};
 }
 
-bool isProduct(const ConvolutionProblem &problem, const Target &target) {
-  PointwiseForms forms = pointwiseForms(problem, target);
+bool isProduct(Operation *anchor, const ConvolutionProblem &problem, const Target &target) {
+  PointwiseForms forms = pointwiseForms(anchor, problem, target);
   return problem.packed ? forms.ofChannels && !problem.winograd : forms.ofPixels;
 }
 
@@ -360,7 +369,7 @@ template <typename Visit> auto withEngine(KernelContext *c, Operation *anchor, c
   ConvolutionProblem known = describeConvolution(nullptr, anchor);
   if (isDepthwise(known))
     return visit(describeConvolution(c, anchor), scheduleDepthwise(known, target));
-  if (isProduct(known, target))
+  if (isProduct(anchor, known, target))
     return visit(describePointwise(c, anchor), scheduleContract(describePointwise(nullptr, anchor), target));
   return visit(describeConvolution(c, anchor), scheduleConvolution(known, target));
 }
@@ -402,7 +411,7 @@ class ContractFamily : public ScheduleFamily {
 
 FilterPacking chooseFilterPacking(Operation *op, const Target &target, bool admitWinograd, bool isKept) {
   ConvolutionProblem problem = describeConvolution(nullptr, op);
-  PointwiseForms forms = pointwiseForms(problem, target);
+  PointwiseForms forms = pointwiseForms(op, problem, target);
   if (isKept && prefersChannels(problem, forms))
     return {.packed = true, .winograd = 0};
   return isDepthwise(problem) || forms.ofPixels ? FilterPacking() : chooseFilterPacking(problem, target, admitWinograd, isKept);
