@@ -123,6 +123,27 @@ static Case convolution(Role role, std::string name, ConvolutionOptions o) {
   return {op, name, build, reference};
 }
 
+/// A filter of one element, and a border of zeros at the high side of the result: padding there alone, or
+/// a transposed convolution's output_padding. Long enough a sum for the engine of products.
+static Case pointwiseWithBorder(bool transposed) {
+  constexpr int64_t reduced = 96, results = 8, size = 8;
+  auto build = [=](CaseBuilder &b) {
+    Value image = b.input({b.batch(), reduced, size, size});
+    Value w = transposed ? b.input({reduced, results, 1, 1}) : b.input({results, reduced, 1, 1});
+    FunctionBuilder::Dims dims{b.batch(), b.size(results), b.size(size + 1), b.size(size + 1)};
+    nn::Builder &nn = b;
+    b.output(transposed ? nn.convInputGrad(image, w, dims, {1, 1}, {0, 0}, {1, 1}, 1) : nn.conv(image, w, dims, {1, 1}, {0, 0}, {1, 1}, 1));
+  };
+  auto element = [=](const Arrays &in, Index index) {
+    double sum = 0;
+    if (index[2] < size && index[3] < size)
+      for (int64_t c = 0; c < reduced; ++c)
+        sum += in[0].at({index[0], c, index[2], index[3]}) * in[1].at({transposed ? c : index[1], transposed ? index[1] : c, 0, 0});
+    return sum;
+  };
+  return {transposed ? "conv_input_grad" : "conv", "a filter of one element, with a border", build, each(element), /*checkGradient=*/false};
+}
+
 /// Filters with L result channels of a group side by side.
 static Case packFilter(bool adjoint, std::vector<int64_t> kernel, int64_t groups) {
   constexpr int64_t lanes = 16, filters = 19, channels = 21; // of a group
@@ -249,6 +270,7 @@ std::vector<Case> productCases() {
     for (int64_t outputs : {2, 4})
       cases.push_back(winogradFilter(adjoint, outputs));
   for (bool adjoint : {false, true}) {
+    cases.push_back(pointwiseWithBorder(adjoint));
     cases.push_back(packFilter(adjoint, {}, 1));
     cases.push_back(packFilter(adjoint, {1, 1}, 1));
     cases.push_back(packFilter(adjoint, {5}, 2));
