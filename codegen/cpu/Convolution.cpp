@@ -55,6 +55,8 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
                                  ? DataLanesScratch(problem, schedule, plane).elements()
                                  : DataScratch(problem, schedule, plane).elements()) *
                             bytes;
+    if (schedule.sharesPlanes)
+      result.sharedBytes = llvm::alignTo(SharedPlanes(problem, plane).elements * bytes, 64);
   }
   return result;
 }
@@ -62,11 +64,12 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
 Value emitTaskCount(OpBuilder &builder, Location loc, const ConvolutionProblem &problem,
                     const ConvolutionSchedule &schedule, unsigned phase) {
   LoopEmitter emit(builder, loc);
-  if (phase == 1)
+  if (phase == 1 && isFilterGradient(problem))
     return emit.index(llvm::divideCeil(filterElements(problem), combinedElements));
   Value count = emit.index(1);
   for (Value size : schedule.winograd            ? winogradTaskGrid(emit, problem, schedule)
                     : isFilterGradient(problem) ? filterTaskGrid(emit, problem, schedule)
+                    : schedule.sharesPlanes && phase == 0 ? sharePlanesTaskGrid(emit, problem, schedule)
                                                 : dataTaskGrid(emit, problem, schedule))
     count = emit.mul(count, size);
   return count;
@@ -78,14 +81,16 @@ void emitConvolutionTask(OpBuilder &builder, Location loc, const ConvolutionProb
   LoopEmitter emit(builder, loc);
   if (schedule.winograd)
     emitWinogradTask(emit, problem, schedule, task, workerScratch);
-  else if (phase == 1)
+  else if (phase == 1 && isFilterGradient(problem))
     emitFilterCombineTask(emit, problem, schedule, task, sharedScratch);
   else if (isFilterGradient(problem) && alongChannels(schedule))
     emitFilterLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);
   else if (isFilterGradient(problem))
     emitFilterTask(emit, problem, schedule, task, workerScratch, sharedScratch);
+  else if (schedule.sharesPlanes && phase == 0)
+    emitSharePlanesTask(emit, problem, schedule, task, sharedScratch);
   else if (alongChannels(schedule))
-    emitDataLanesTask(emit, problem, schedule, task, workerScratch);
+    emitDataLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);
   else
     emitDataTask(emit, problem, schedule, task, workerScratch);
 }

@@ -29,7 +29,10 @@ DataTask::DataTask(LoopEmitter &emit, const ConvolutionProblem &problem,
       channels(problem), type(planes.type),
       inputGradient(problem.direction == ConvolutionDirection::InputGradient),
       oneReductionBlock(schedule.blockReduction >= channels.reduced), taps(plane.taps()),
-      phases(plane.resultPhases()) {}
+      phases(plane.resultPhases()) {
+  slabStart = emit.index(0);
+  planePitch = plane.elements();
+}
 
 Value DataTask::batch() {
   const Extent &size = problem.geometry.batch;
@@ -54,7 +57,8 @@ void DataTask::begin(Value task, int64_t slabElements) {
   for (int i = 0; i < 3; ++i)
     tileStart.push_back(emit.mul(at[3 + i], plane.axis[i].tile));
   // What lies outside the source stays zero for every image and channel of the task.
-  planes.clear(slab, slabElements);
+  if (!schedule.sharesPlanes)
+    planes.clear(slab, slabElements);
   firstImage = emit.mul(at[0], schedule.images);
   lastImage = schedule.images == 1 ? emit.add(firstImage, 1)
                                    : emit.min(emit.add(firstImage, schedule.images), batch());
@@ -81,8 +85,19 @@ void DataTask::fillPlanes(Value firstReduced, Value count) {
   emit.loop(emit.index(0), count, 1, [&](Value channel) {
     Value source = emit.add(emit.add(emit.mul(group, channels.reduced), firstReduced), channel);
     planes.fill(problem.data, image, source, tileStart, slab,
-                emit.mul(channel, plane.elements()));
+                emit.add(slabStart, emit.mul(channel, planePitch)));
   });
+}
+
+void DataTask::takeSharedPlanes(Value sharedScratch, Value firstReduced) {
+  SharedPlanes shared(problem, plane);
+  Value at = emit.add(emit.mul(image, problem.geometry.groups), group);
+  Values tiles = planes.tileGrid();
+  for (int i = 0; i < 3; ++i)
+    at = emit.add(emit.mul(at, tiles[i]), emit.div(tileStart[i], plane.axis[i].tile));
+  slab = emit.view(sharedScratch, emit.index(0), shared.elements, problem.elementType);
+  slabStart = emit.add(emit.mul(at, shared.perTile), emit.mul(firstReduced, shared.pitch));
+  planePitch = shared.pitch;
 }
 
 void DataTask::finishRow(Value planar, Value from, Value channel) {

@@ -30,9 +30,10 @@ struct ChannelLanesTask : DataTask {
       : DataTask(emit, problem, schedule), sizes(problem, schedule, plane),
         width(schedule.tileVectors * schedule.lanes), pixels(tilePixels(plane)) {}
 
-  void run(Value task, Value workerScratch) {
+  void run(Value task, Value workerScratch, Value sharedScratch) {
     ScratchCutter cutter{emit, workerScratch, problem.elementType};
-    slab = cutter.take(sizes.slab);
+    if (!schedule.sharesPlanes)
+      slab = cutter.take(sizes.slab);
     if (!problem.packed)
       filter = cutter.take(sizes.filter);
     sums = cutter.take(sizes.sums);
@@ -48,7 +49,10 @@ struct ChannelLanesTask : DataTask {
                 if (!problem.packed)
                   packFilter(firstReduced, count);
                 forEachImage([&] {
-                  fillPlanes(firstReduced, count);
+                  if (schedule.sharesPlanes)
+                    takeSharedPlanes(sharedScratch, firstReduced);
+                  else
+                    fillPlanes(firstReduced, count);
                   reduceImage(count);
                   if (oneReductionBlock)
                     finishImage();
@@ -179,6 +183,31 @@ struct ChannelLanesTask : DataTask {
                });
   }
 
+  int64_t tilesOfRows() const {
+    return llvm::divideCeil(plane.axis[1].tile, schedule.tileRows / schedule.tileWidth);
+  }
+  int64_t tilesOfColumns() const { return llvm::divideCeil(plane.axis[2].tile, schedule.tileWidth); }
+
+  /// The register tile at (d, h, w) in the order of tiles.
+  Value registerTileTurn(Value d, Value h, Value w) {
+    Value line = emit.add(emit.mul(d, tilesOfRows()), emit.div(h, schedule.tileRows / schedule.tileWidth));
+    return emit.add(emit.mul(line, tilesOfColumns()), emit.div(w, schedule.tileWidth));
+  }
+
+  /// Asks for a share of a channel's part of the filter, at `start` and `apart` from a vector to
+  /// the next: all turns together for all of it, while the part before it is used.
+  void prefetchTurn(Value start, int64_t apart, int64_t vectors, Value turn) {
+    int64_t line = 64 / (problem.elementType.getIntOrFloatBitWidth() / 8);
+    int64_t linesOfVector = llvm::divideCeil(taps * schedule.lanes, line);
+    int64_t turns = plane.axis[0].tile * tilesOfRows() * tilesOfColumns();
+    int64_t share = llvm::divideCeil(linesOfVector * vectors, turns);
+    for (int64_t i = 0; i < share; ++i) {
+      Value at = emit.add(emit.mul(turn, share), i);
+      Value place = emit.add(emit.mul(emit.div(at, linesOfVector), apart), emit.mul(emit.rem(at, linesOfVector), line));
+      problem.prefetchFilter(emit.builder, emit.loc, emit.add(start, place));
+    }
+  }
+
   /// rows x across pixels at (d, h, w), and `vectors` vectors of channels.
   void addTile(int64_t phase, Value vector, int64_t vectors, Value d, Value h, int64_t rows,
                Value w, int64_t across, Value count) {
@@ -200,13 +229,17 @@ struct ChannelLanesTask : DataTask {
         for (int64_t j = 0; j < vectors; ++j)
           totals[i * vectors + j] = emit.load(type, sums, sumPlace(i, j));
     FilterPlace place = filterPlace(vector);
+    FilterPlace next = schedule.keepsFilter ? filterPlace(emit.add(vector, vectors)) : place;
+    Value turn = registerTileTurn(d, h, w);
     // One tap a round: neighbouring taps of neighbouring pixels read the same
     // element, and LLVM would keep too many of them in registers.
     auto loops = plane.tapLoops(phase, 1);
     totals = emit.loop(emit.index(0), count, 1, totals, [&](Value channel, ValueRange carried) {
       Values current(carried);
-      Value source = emit.add(emit.mul(channel, plane.elements()), pixel);
+      Value source = emit.add(slabStart, emit.add(emit.mul(channel, planePitch), pixel));
       Value with = emit.add(place.start, emit.mul(channel, taps * place.step));
+      if (schedule.keepsFilter)
+        prefetchTurn(emit.add(next.start, emit.mul(channel, taps * next.step)), next.apart, vectors, turn);
       for (const TapLoop &loop : loops)
         current = emit.loop(
             emit.index(0), emit.index(loop.count), 1, current,
@@ -214,7 +247,7 @@ struct ChannelLanesTask : DataTask {
               Values inner(carried);
               Value from = emit.add(source, emit.mul(round, loop.placeStep));
               Value filterAt = emit.add(with, emit.mul(round, loop.filterStep * place.step));
-              if (problem.packed)
+              if (problem.packed && !schedule.keepsFilter)
                 for (int64_t j = 0; j < vectors; ++j)
                   problem.prefetchFilter(emit.builder, emit.loc,
                                          emit.add(filterAt, j * place.apart + prefetchDistance * place.step));
@@ -283,7 +316,7 @@ DataLanesScratch::DataLanesScratch(const ConvolutionProblem &problem,
   int64_t width = schedule.tileVectors * plane.lanes;
   int64_t panels = llvm::divideCeil(schedule.blockChannels, width);
   bool oneBlock = schedule.blockReduction >= GroupChannels(problem).reduced;
-  slab = plane.slabElements(schedule.blockReduction);
+  slab = schedule.sharesPlanes ? 0 : plane.slabElements(schedule.blockReduction);
   panelSteps = llvm::alignTo(schedule.blockReduction * plane.taps(), plane.lanes);
   filter = problem.packed ? 0 : llvm::alignTo(panels * panelSteps * width, 64);
   channelPitch = panels * width + 16;
@@ -296,8 +329,9 @@ DataLanesScratch::DataLanesScratch(const ConvolutionProblem &problem,
 }
 
 void emitDataLanesTask(LoopEmitter &emit, const ConvolutionProblem &problem,
-                       const ConvolutionSchedule &schedule, Value task, Value workerScratch) {
-  ChannelLanesTask(emit, problem, schedule).run(task, workerScratch);
+                       const ConvolutionSchedule &schedule, Value task, Value workerScratch,
+                       Value sharedScratch) {
+  ChannelLanesTask(emit, problem, schedule).run(task, workerScratch, sharedScratch);
 }
 
 } // namespace nnc::cpu

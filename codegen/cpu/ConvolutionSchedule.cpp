@@ -8,6 +8,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace mlir;
 
@@ -20,6 +21,9 @@ constexpr int64_t usualBatch = 16, usualWidth = 32;
 
 // Cycles of a task: some 40 us, and at most twice that where blocks are cut.
 constexpr int64_t taskCycles = 160'000;
+
+// Cycles per vector of a packed filter from the second-level cache or beyond, beside multiply-adds.
+constexpr double readCycles = 1.5;
 
 // Cycles per vector of copying into a plane, and of a result on its way out.
 constexpr double fillCost = 2.5, finishCost = 4;
@@ -126,6 +130,48 @@ struct Model {
                       std::min<double>(batch, 64));
   }
 
+  /// Sixteen registers make tiles so small that a packed filter comes too often for the
+  /// second-level cache: a register tile's part stays in the first while all pixels pass.
+  bool keepsFilter(const ConvolutionSchedule &schedule) const {
+    int64_t pixels = schedule.tile[0] * schedule.tile[1] * schedule.tile[2];
+    return mayKeepFilter(schedule) && pixels > 2 * schedule.tileRows;
+  }
+  bool mayKeepFilter(const ConvolutionSchedule &schedule) const {
+    return schedule.along == ConvolutionSchedule::Lanes::Channels && problem.packed && registers == 16;
+  }
+  int64_t residentReduction(const ConvolutionSchedule &schedule, int64_t taps) const {
+    int64_t perChannel = schedule.tileVectors * lanes * taps * elementBytes;
+    return std::clamp<int64_t>(target.l1 / 2 / perChannel, 1, channels.reduced);
+  }
+  /// Cycles of reading the filter, once or for each register tile of pixels, and of loading and
+  /// storing sums between blocks of reduced channels.
+  double packedFilterCost(const ConvolutionSchedule &schedule, int64_t taps) const {
+    double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
+    double channelVectors = llvm::divideCeil(channels.result, lanes);
+    double reading = readCycles * channelVectors * channels.reduced * taps;
+    if (!keepsFilter(schedule))
+      return reading * std::ceil(pixels / schedule.tileRows);
+    double blocks = llvm::divideCeil(channels.reduced, residentReduction(schedule, taps));
+    return reading + 2 * blocks * pixels * channelVectors;
+  }
+
+  /// Shared scratch has a fixed size, and should not leave the caches.
+  bool admitsSharedPlanes(const Plane &plane) const {
+    constexpr int64_t mostBytes = 4 << 20;
+    return problem.geometry.batch.isStatic() && known[0] && known[1] && known[2] &&
+           SharedPlanes(problem, plane).elements * elementBytes <= mostBytes;
+  }
+
+  /// Tasks that share a tile of pixels, each with some of the result's channels.
+  int64_t channelBlocks(const ConvolutionSchedule &schedule, int64_t taps) const {
+    double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
+    double task = pixels * channels.result * channels.reduced * taps / lanes;
+    double all = double(places[0]) * places[1] * places[2] / pixels * task * batch * problem.geometry.groups;
+    double limit = std::clamp(all / 8, 2.5 * taskCycles, 8.0 * taskCycles);
+    int64_t most = llvm::divideCeil(channels.result, schedule.tileVectors * lanes);
+    return std::clamp<int64_t>(task / limit, 1, most);
+  }
+
   /// Cycles for one image and group with this tile, register tile chosen.
   double dataCost(ConvolutionSchedule &schedule) const {
     bool alongPixels = schedule.along == ConvolutionSchedule::Lanes::Pixels;
@@ -138,9 +184,12 @@ struct Model {
     double step = alongPixels ? chooseRegisterTile(channels.result, plane.vectors(), schedule)
                               : choosePixelTile(schedule);
     double multiply = step * channels.reduced * taps;
+    if (mayKeepFilter(schedule))
+      multiply += packedFilterCost(schedule, taps);
     double rowsFilled = double(plane.elements()) / plane.axis[2].places;
+    double strided = plane.axis[2].step == 1 ? 0 : 2 * plane.axis[2].step;
     double fill = channels.reduced * rowsFilled *
-                  (fillCost * llvm::divideCeil(plane.axis[2].places, lanes) + 3);
+                  ((fillCost + strided) * llvm::divideCeil(plane.axis[2].places, lanes) + 3);
     double rows = double(schedule.tile[0]) * schedule.tile[1] * plane.resultPhases();
     double rowVectors = llvm::divideCeil(schedule.tile[2], lanes);
     double finish = channels.result * rows * (finishCost * rowVectors + 3);
@@ -160,6 +209,9 @@ struct Model {
       double images = imagesAlongChannels(schedule, multiply);
       filter = problem.packed ? 0 : channelVectors * squares * (inputGradient && taps == 1 ? 2 : square) / images;
     }
+    // Every block of the result's channels fills planes again, unless they share them.
+    if (keepsFilter(schedule) && !admitsSharedPlanes(plane))
+      fill *= channelBlocks(schedule, taps);
     return tiles * (multiply + fill + filter + finish);
   }
 
@@ -198,9 +250,12 @@ struct Model {
           schedule.tile[2] = columns;
           Plane plane(problem, schedule.tile, lanes);
           bool smallest = height == 1 && depth == 1;
-          if (!smallest && plane.slabElements(channels.reduced) > slabLimit())
+          bool blocked = mayKeepFilter(schedule);
+          if (!smallest && !blocked && plane.slabElements(channels.reduced) > slabLimit())
             break;
-          if (!smallest && plane.vectors() > 96)
+          if (!smallest && !blocked && plane.vectors() > 96)
+            break;
+          if (!smallest && blocked && (plane.slabElements(32) > slabLimit() || depth * height * columns > 256))
             break;
           double cost = dataCost(schedule);
           if (bestCost < 0 || cost < bestCost) {
@@ -221,6 +276,9 @@ struct Model {
                          (alongPixels ? schedule.tileRows : 2 * width) * plane.taps();
     schedule.blockReduction =
         std::clamp<int64_t>(slabLimit() * 3 / 2 / perChannel, 1, channels.reduced);
+    schedule.keepsFilter = keepsFilter(schedule);
+    if (schedule.keepsFilter)
+      schedule.blockReduction = std::min(schedule.blockReduction, residentReduction(schedule, plane.taps()));
     schedule.blockReduction = llvm::divideCeil(
         channels.reduced, llvm::divideCeil(channels.reduced, schedule.blockReduction));
     double perResult = double(plane.vectors()) * channels.reduced * plane.taps();
@@ -233,6 +291,10 @@ struct Model {
       schedule.images = imagesAlongChannels(schedule, channels.result * perResult);
       blocks = std::max<int64_t>(
           1, channels.result * perResult * schedule.images / (2.5 * taskCycles));
+      if (schedule.keepsFilter) {
+        blocks = channelBlocks(schedule, plane.taps());
+        schedule.sharesPlanes = blocks > 1 && admitsSharedPlanes(plane);
+      }
     }
     if (!alongPixels && !problem.packed)
       // Panels of the filter stay in half of the second-level cache.
@@ -462,6 +524,8 @@ std::string describe(const ConvolutionSchedule &s) {
      << ", register tile " << s.tileRows << "x" << s.tileVectors << ", task " << s.blockChannels << " channels x "
      << s.tile[0] << "x" << s.tile[1] << "x" << s.tile[2] << " pixels x " << s.images << " images, channels summed by "
      << s.blockReduction;
+  if (s.sharesPlanes)
+    os << ", planes padded once for all tasks";
   if (s.splits > 1)
     os << ", " << s.splits << " partial sums";
   os << "; estimate " << int64_t(s.cycles) << " cycles an image";

@@ -325,6 +325,27 @@ TEST_P(ContractConvolution, PackedFilters) {
   }
 }
 
+TEST_P(ContractConvolution, FilterInFirstLevelCacheAndSharedPlanes) {
+  std::mt19937 random(17);
+  for (int round = 0; round < 14; ++round) {
+    ConvolutionCase c = randomCase(random, round, 20, 40);
+    c.packed = true;
+    int64_t height = pick(random, 1, 6), width = pick(random, 1, 9), block = pick(random, 1, 9);
+    check(c, [&](cpu::ConvolutionSchedule &schedule) {
+      schedule.keepsFilter = true;
+      schedule.sharesPlanes = c.isStatic;
+      schedule.tile[1] = height;
+      schedule.tile[2] = width;
+      schedule.tileRows = 6;
+      schedule.tileWidth = 3;
+      schedule.tileVectors = 2;
+      schedule.blockChannels = schedule.tileVectors * schedule.lanes;
+      schedule.blockReduction = block;
+      schedule.images = 2;
+    });
+  }
+}
+
 TEST_P(ContractConvolution, Winograd) {
   std::mt19937 random(7);
   auto between = [&](int64_t low, int64_t high) { return pick(random, low, high); };
