@@ -58,6 +58,9 @@ struct CompileOptions {
   bool frozen = false;
   /// Upper bound of a dimension whose exported range is unbounded; 0: none given.
   int64_t maxBatch = 0;
+  /// Bytes that the arena of no entry may exceed, the workers' scratch aside; values are
+  /// computed again rather than kept. 0: no limit.
+  int64_t memoryBudget = 0;
   /// Every entry but `prepare` gets an output `kernel_times` (TimeKernels.h).
   bool timeKernels = false;
   /// Every entry also returns how far each of its kernels is from the naive reference

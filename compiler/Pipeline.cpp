@@ -17,6 +17,7 @@
 #include "compiler/transforms/Place.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Prepare.h"
+#include "compiler/transforms/Rematerialize.h"
 #include "compiler/transforms/StageContract.h"
 #include "compiler/transforms/TimeKernels.h"
 #include "mlir/IR/Verifier.h"
@@ -132,12 +133,21 @@ static LogicalResult formAllKernels(Compilation &c) {
 
 static LogicalResult planAll(Compilation &c) {
   SmallVector<func::FuncOp> functions(c.module->getOps<func::FuncOp>());
-  for (func::FuncOp function : functions)
-    if (failed(planFunction(function, [&](Operation *op) {
-          auto kernel = cast<nn::KernelOp>(op);
-          return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, c.target);
-        })))
+  auto memory = [&](Operation *op) {
+    auto kernel = cast<nn::KernelOp>(op);
+    return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, c.target);
+  };
+  for (func::FuncOp function : functions) {
+    if (c.options.memoryBudget) {
+      FailureOr<MemoryFit> fit = fitMemory(function, c.options.memoryBudget, memory);
+      if (failed(fit))
+        return failure();
+      if (fit->repeatedKernels)
+        c.report.memoryFits.push_back(*fit);
+    }
+    if (failed(planFunction(function, memory)))
       return failure();
+  }
   for (auto function : c.module->getOps<func::FuncOp>())
     if (c.options.timeKernels && function->hasAttr("nn.worker_bytes") && function.getName() != "prepare")
       addKernelTimes(function);

@@ -58,12 +58,21 @@ struct KernelCheck {
   bool holds(double difference, double largest, double rounding) const;
 };
 
+/// What fitting a function's arena into a budget took.
+struct MemoryFit {
+  std::string function;
+  int64_t arenaBefore = 0, arenaAfter = 0;           ///< bytes, for the largest sizes
+  int64_t repeatedKernels = 0;                       ///< runs that were added
+  int64_t operationsBefore = 0, operationsAfter = 0; ///< floating-point operations of a call
+};
+
 struct ModelReport {
   ModelInterface interface;
   int vectorBytes = 0; ///< of the processor compiled for
   std::vector<std::pair<std::string, int64_t>> sizes; ///< of the symbols, for every `value`
   std::vector<FunctionReport> functions;
   std::vector<KernelCheck> checks;
+  std::vector<MemoryFit> memoryFits; ///< with CompileOptions::memoryBudget
   std::vector<std::string> warnings;
 };
 

@@ -1,9 +1,14 @@
 #include "compiler/transforms/Plan.h"
+#include "compiler/transforms/Arena.h"
 #include "compiler/transforms/FormKernels.h"
+#include "compiler/transforms/KernelValues.h"
 #include "dialects/nn/Builder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/SetVector.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace nnc::nn;
@@ -11,15 +16,6 @@ using namespace nnc::nn;
 namespace nnc {
 
 namespace {
-
-constexpr int64_t alignment = 64;
-
-/// The value whose memory `value` shares: reshapes are views.
-Value rootOf(Value value) {
-  while (auto reshape = value.getDefiningOp<ReshapeOp>())
-    value = reshape.getInput();
-  return value;
-}
 
 /// Whether `kernel` may write a result over its operand number `operand`: the region
 /// reads that element only where it writes it.
@@ -48,7 +44,7 @@ bool readsInPlace(KernelOp kernel, unsigned operand, Type resultType) {
 class Planner {
 public:
   Planner(func::FuncOp function, function_ref<nn::KernelMemory(Operation *)> memory)
-      : old(function), memory(memory), b(function.getContext()), loc(function.getLoc()) {
+      : old(function), memory(memory), b(function.getContext()), loc(function.getLoc()), sizes(plannedSizes(function)) {
     if (auto names = old->getAttrOfType<ArrayAttr>("nn.symbols"))
       for (Attribute name : names)
         symbolNames.push_back(cast<StringAttr>(name));
@@ -59,7 +55,7 @@ public:
     sinkStateUpdates();
     number();
     assignDestinations();
-    assignSlots();
+    assignPlaces();
     build();
     return success();
   }
@@ -131,22 +127,6 @@ private:
     }
   }
 
-  /// Kernels (and the return) that read `value` or a view of it.
-  SmallVector<Operation *> readersOf(Value value) {
-    SmallVector<Operation *> readers;
-    SmallVector<Value> views{value};
-    while (!views.empty()) {
-      Value view = views.pop_back_val();
-      for (Operation *user : view.getUsers()) {
-        if (auto reshape = dyn_cast<ReshapeOp>(user))
-          views.push_back(reshape.getResult());
-        else
-          readers.push_back(user);
-      }
-    }
-    return readers;
-  }
-
   void number() {
     // Views go where they are first needed: order them right behind their root.
     int64_t position = 0;
@@ -159,30 +139,6 @@ private:
       destination[rootOf(operand.get())] = operand.getOperandNumber();
   }
 
-  // First-come slots: a value takes the free slot that wastes least, judged at the
-  // symbols' reference sizes; a slot is as large as its largest tenant.
-  struct Slot {
-    SmallVector<AffineExpr> sizes; // bytes of its tenants
-    int64_t reference = 0;         // bytes at the reference sizes
-    int64_t freeFrom = 0;          // position from which it may be reused
-  };
-
-  int64_t referenceBytes(AffineExpr bytes) {
-    SmallVector<AffineExpr> replacement;
-    auto ranges = old->getAttrOfType<DenseI64ArrayAttr>("nn.symbol_ranges");
-    for (size_t i = 0; i < symbolNames.size(); ++i) {
-      int64_t maximum = ranges ? ranges[2 * i + 1] : 64;
-      replacement.push_back(b.getAffineConstantExpr(std::min<int64_t>(maximum, 64)));
-    }
-    return constantSize(simplify(bytes.replaceSymbols(replacement))).value_or(1);
-  }
-
-  AffineExpr bytesOf(Value value) {
-    int64_t width = std::max<int64_t>(8, elementTypeOf(value).getIntOrFloatBitWidth()) / 8;
-    AffineExpr bytes = product(old.getContext(), dimsOf(value)) * width;
-    return simplify((bytes + (alignment - 1)).floorDiv(alignment) * alignment);
-  }
-
   int64_t lastUse(Value value) {
     int64_t last = order[value.getDefiningOp()];
     for (Operation *reader : readersOf(value))
@@ -190,39 +146,29 @@ private:
     return last;
   }
 
-  void assignSlots() {
+  /// Packed at the symbols' planned sizes.
+  void assignPlaces() {
     for (Operation &op : body()) {
       auto kernel = dyn_cast<KernelOp>(op);
       if (!kernel)
         continue;
       int64_t now = order[&op];
       KernelMemory need = memory(kernel);
-      workerBytes = std::max<int64_t>(workerBytes, llvm::alignTo(need.perWorkerBytes, alignment));
+      workerBytes = std::max<int64_t>(workerBytes, llvm::alignTo(need.perWorkerBytes, arenaAlignment));
       for (Value result : kernel.getOutputs())
         if (!destination.count(result))
-          slotOf[result] = takeSlot(bytesOf(result), now, lastUse(result) + 1);
+          tenantOf[result] = addTenant(arenaBytesOf(result), now, lastUse(result));
       if (need.sharedBytes)
-        scratchSlot[kernel] = takeSlot(b.getAffineConstantExpr(llvm::alignTo(need.sharedBytes, alignment)), now, now + 1);
+        scratchOf[kernel] = addTenant(b.getAffineConstantExpr(llvm::alignTo(need.sharedBytes, arenaAlignment)), now, now);
     }
+    packArena(tenants);
+    below = tenantsBelow(tenants);
   }
 
-  unsigned takeSlot(AffineExpr bytes, int64_t from, int64_t until) {
-    int64_t reference = referenceBytes(bytes);
-    std::optional<unsigned> best;
-    auto waste = [&](const Slot &slot) { return std::abs(slot.reference - reference); };
-    for (auto [i, slot] : llvm::enumerate(slots))
-      if (slot.freeFrom <= from && (!best || waste(slot) < waste(slots[*best])))
-        best = i;
-    if (!best) {
-      slots.emplace_back();
-      best = slots.size() - 1;
-    }
-    Slot &slot = slots[*best];
-    if (!llvm::is_contained(slot.sizes, bytes))
-      slot.sizes.push_back(bytes);
-    slot.reference = std::max(slot.reference, reference);
-    slot.freeFrom = until;
-    return *best;
+  unsigned addTenant(AffineExpr bytes, int64_t first, int64_t last) {
+    tenants.push_back({*constantSize(simplify(bytes.replaceSymbols(sizes))), first, last});
+    tenantBytes.push_back(bytes);
+    return tenants.size() - 1;
   }
 
   //===-- the planned function ---------------------------------------------------===//
@@ -232,16 +178,33 @@ private:
     return MemRefType::get(tensor.getShape(), tensor.getElementType());
   }
 
-  /// Offsets of the slots, and the bytes of all of them.
-  SmallVector<Value> emitOffsets(ValueRange symbols) {
-    SmallVector<Value> offsets{arith::ConstantIndexOp::create(b, loc, 0)};
-    for (Slot &slot : slots) {
-      Value size;
-      for (AffineExpr bytes : slot.sizes) {
-        Value one = emitSize(b, loc, bytes, symbols);
-        size = size ? b.createOrFold<arith::MaxSIOp>(loc, size, one) : one;
-      }
-      offsets.push_back(b.createOrFold<arith::AddIOp>(loc, offsets.back(), size));
+  /// Offsets of the tenants, and the bytes of all of them.
+  struct Offsets {
+    SmallVector<Value> of;
+    Value total;
+  };
+  Offsets emitOffsets(ValueRange symbols) {
+    SmallVector<unsigned> upwards(tenants.size());
+    std::iota(upwards.begin(), upwards.end(), 0);
+    llvm::sort(upwards, [&](unsigned x, unsigned y) {
+      return std::tuple(tenants[x].offset, tenants[x].bytes, x) < std::tuple(tenants[y].offset, tenants[y].bytes, y);
+    });
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+    Offsets offsets{SmallVector<Value>(tenants.size(), zero), zero};
+    SmallVector<Value> ends(tenants.size());
+    llvm::BitVector covered(tenants.size()); // something lies above
+    for (ArrayRef<unsigned> others : below)
+      for (unsigned other : others)
+        covered.set(other);
+    auto larger = [&](Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(loc, x, y); };
+    for (unsigned tenant : upwards) {
+      Value start = zero;
+      for (unsigned other : below[tenant])
+        start = start == zero ? ends[other] : larger(start, ends[other]);
+      offsets.of[tenant] = start;
+      ends[tenant] = b.createOrFold<arith::AddIOp>(loc, start, emitSize(b, loc, tenantBytes[tenant], symbols));
+      if (!covered[tenant])
+        offsets.total = offsets.total == zero ? ends[tenant] : larger(offsets.total, ends[tenant]);
     }
     return offsets;
   }
@@ -265,15 +228,15 @@ private:
         outputs[r] = memrefs[old.getArgument(*position)];
     Value arena = entry.getArgument(next++);
     ValueRange symbols = entry.getArguments().drop_front(next);
-    SmallVector<Value> offsets = emitOffsets(symbols);
+    Offsets offsets = emitOffsets(symbols);
 
-    auto view = [&](unsigned slot, Type type) -> Value {
+    auto view = [&](unsigned tenant, Type type) -> Value {
       SmallVector<Value> sizes;
       MemRefType memref = memrefOf(type);
       for (AffineExpr dim : dimsOf(type))
         if (!constantSize(dim))
           sizes.push_back(emitSize(b, loc, dim, symbols));
-      return memref::ViewOp::create(b, loc, memref, arena, offsets[slot], sizes);
+      return memref::ViewOp::create(b, loc, memref, arena, offsets.of[tenant], sizes);
     };
     auto bufferOf = [&](Value value) { return memrefs.lookup(rootOf(value)); };
 
@@ -286,13 +249,13 @@ private:
         operands.push_back(bufferOf(input));
       for (Value result : kernel.getOutputs()) {
         auto found = destination.find(result);
-        memrefs[result] = found != destination.end() ? outputs[found->second] : view(slotOf[result], result.getType());
+        memrefs[result] = found != destination.end() ? outputs[found->second] : view(tenantOf[result], result.getType());
         operands.push_back(memrefs[result]);
       }
-      auto slot = scratchSlot.find(kernel);
-      bool scratch = slot != scratchSlot.end();
+      auto shared = scratchOf.find(kernel);
+      bool scratch = shared != scratchOf.end();
       if (scratch)
-        operands.push_back(view(slot->second, RankedTensorType::get({slots[slot->second].reference}, b.getI8Type())));
+        operands.push_back(view(shared->second, RankedTensorType::get({tenants[shared->second].bytes}, b.getI8Type())));
       auto call = KernelOp::create(b, kernel.getLoc(), TypeRange{}, operands, kernel.getFamily(), kernel.getName(), scratch);
       call.getBody().takeBody(kernel.getBody());
     }
@@ -348,7 +311,7 @@ private:
     return planned;
   }
 
-  // The arena: all slots, then each worker's scratch.
+  // The arena: all tenants, then each worker's scratch.
   void emitArenaBytes() {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(old);
@@ -356,7 +319,7 @@ private:
     auto function = func::FuncOp::create(b, loc, (old.getName() + ".arena_bytes").str(), b.getFunctionType(types, b.getIndexType()));
     Block &entry = *function.addEntryBlock();
     b.setInsertionPointToStart(&entry);
-    Value shared = emitOffsets(entry.getArguments().drop_back()).back();
+    Value shared = emitOffsets(entry.getArguments().drop_back()).total;
     Value workers = arith::MulIOp::create(b, loc, entry.getArguments().back(), arith::ConstantIndexOp::create(b, loc, workerBytes));
     func::ReturnOp::create(b, loc, Value(arith::AddIOp::create(b, loc, shared, workers)));
   }
@@ -366,11 +329,14 @@ private:
   OpBuilder b;
   Location loc;
   SmallVector<StringAttr> symbolNames;
+  SmallVector<AffineExpr> sizes; // of the symbols, planned for
   DenseMap<Operation *, int64_t> order;
   DenseMap<Value, unsigned> destination; // result number
-  DenseMap<Value, unsigned> slotOf;
-  DenseMap<Operation *, unsigned> scratchSlot;
-  SmallVector<Slot> slots;
+  DenseMap<Value, unsigned> tenantOf;
+  DenseMap<Operation *, unsigned> scratchOf;
+  SmallVector<ArenaTenant> tenants;
+  SmallVector<AffineExpr> tenantBytes;
+  SmallVector<SmallVector<unsigned>> below;
   int64_t workerBytes = 0;
   SmallVector<unsigned> inputArguments, outputResults, stateArguments;
 };

@@ -15,7 +15,7 @@ table, a line a check: the largest error as a share of what is allowed, the tens
 
   PASS       every tensor is within the limit
   KINK       a gradient is not, but is if PyTorch's own error is taken as the largest of several float32 runs whose
-             parameters differ in the last bit: where the input of a relu is within rounding of zero, a right computation may
+             parameters differ in the last bit, and of one without oneDNN: where the input of a relu is within rounding of zero, a right computation may
              take the other branch, and the gradients before it move by far more than rounding
   FAIL       anything else; the exit status is 1
 
@@ -88,17 +88,19 @@ def largest_errors(golden, own):
     return {key: float((own[key].double() - value.double()).abs().max()) for key, value in golden.items()}
 
 
-def perturbed(name, x, cotangents, errors, golden):
-    """PyTorch's largest errors, `errors` included, when every parameter is off by up to an ulp."""
+def perturbed(name, seed, x, cotangents, errors, golden):
+    """PyTorch's largest errors, `errors` included, when every parameter is off by up to an ulp, or oneDNN is not used."""
     generator = torch.Generator().manual_seed(3)
     for _ in range(PERTURBED_RUNS):
-        module = make(name, True)[0].train()
+        module = make(name, True, seed)[0].train()
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter *= 1 + torch.randint(-1, 2, parameter.shape, generator=generator) * 2.0**-23
         own = largest_errors(golden, differentiate(module, x, cotangents, torch.float32))
         errors = {key: max(value, own[key]) for key, value in errors.items()}
-    return errors
+    with torch.backends.mkldnn.flags(enabled=False):
+        own = largest_errors(golden, differentiate(make(name, True, seed)[0].train(), x, cotangents, torch.float32))
+    return {key: max(value, own[key]) for key, value in errors.items()}
 
 
 def worst(golden, errors, actual):
@@ -118,10 +120,10 @@ def worst(golden, errors, actual):
     return share, where
 
 
-def check(nnc, name, kind, folder):
+def check(nnc, name, kind, seed, folder):
     """Share, tensor, verdict and the seconds that nnc took."""
     training = kind == "train"
-    module, sample = make(name, small=kind in ("naive", "train"))
+    module, sample = make(name, kind in ("naive", "train"), seed)
     module.train(training)
     x = sample(BATCH[kind])
     model, fed, made = (os.path.join(folder, file) for file in ("model.pt2", "in.npz", "out.npz"))
@@ -130,7 +132,7 @@ def check(nnc, name, kind, folder):
     if training:
         shapes = outputs_of(module, x)
         # Made anew: that call has changed the buffers.
-        module = make(name, small=True)[0].train()
+        module = make(name, True, seed)[0].train()
         inputs |= {f"cotangent:{i}": torch.randn(y.shape) for i, y in shapes.items()}
         own = differentiate(module, x, inputs, torch.float32)
         golden = differentiate(module, x, inputs, torch.float64)
@@ -148,7 +150,7 @@ def check(nnc, name, kind, folder):
     share, where = worst(golden, errors, actual)
     verdict = "PASS" if share <= 1 else "FAIL"
     if training and verdict == "FAIL" and where.startswith("grad:"):
-        if worst(golden, perturbed(name, x, inputs, errors, golden), actual)[0] <= 1:
+        if worst(golden, perturbed(name, seed, x, inputs, errors, golden), actual)[0] <= 1:
             verdict = "KINK"
     return share, where, verdict, seconds
 
@@ -158,6 +160,7 @@ def main():
     parser.add_argument("networks", nargs="*", metavar="NETWORK")
     parser.add_argument("--nnc", default=os.path.join(ROOT, "build", "bin", "nnc"))
     parser.add_argument("--check", action="append", choices=CHECKS, dest="checks")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and inputs (%(default)s)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     failures = 0
@@ -166,7 +169,7 @@ def main():
         for kind in arguments.checks or CHECKS:
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    share, where, verdict, seconds = check(arguments.nnc, name, kind, folder)
+                    share, where, verdict, seconds = check(arguments.nnc, name, kind, arguments.seed, folder)
                 except Exception as error:  # torch.export's
                     share, where, verdict, seconds = float("inf"), f"{type(error).__name__}: {error}", "FAIL", 0
             failures += verdict == "FAIL"

@@ -161,9 +161,9 @@ def _vision(name):
     return getattr(torchvision.models, name)(weights=None, **options)
 
 
-def make(name, small):
+def make(name, small, seed=0):
     """The module, with random weights and statistics, and a function from a batch size to an input."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     if name in OWN:
         build, sample = OWN[name]
         module = build()

@@ -9,7 +9,8 @@ namespace nnc::cli {
 
 void printArena(const FunctionReport &function) {
   constexpr int width = 40;
-  outs() << function.name << ": the arena's " << shortNumber(double(function.arenaBytes)) << "B over its kernels\n";
+  outs() << function.name << ": the arena's " << shortNumber(double(function.arenaBytes)) << "B over its kernels, of which at most "
+         << shortNumber(double(function.liveBytes)) << "B live at a time\n";
   for (size_t i = 0; i < function.kernels.size(); ++i) {
     int64_t live = 0;
     for (const ArenaBlock &block : function.blocks)

@@ -18,6 +18,7 @@ struct CompileCommand {
   std::string output, name, emit, train, evaluation;
   std::string inputs;
   int64_t batch = 0;
+  uint64_t memoryBudget = 0;
   bool gradient = false, frozen = false, explain = false, check = false;
 
   Error run() const {
@@ -38,6 +39,7 @@ struct CompileCommand {
     options->frozen = frozen;
     if (frozen && (gradient || options->loss))
       return createStringError("--frozen fixes the parameters: leave out --loss, --optimizer and --gradient");
+    options->memoryBudget = memoryBudget;
     options->name = name;
     for (StringRef path : {StringRef(options->model), StringRef(evaluation)})
       if (!path.empty() && !sys::fs::exists(path))
@@ -54,6 +56,7 @@ struct CompileCommand {
       if (!report)
         return report.takeError();
       printWarnings(*report);
+      printMemoryFits(*report);
       printExplanation(*report);
       return Error::success();
     }
@@ -65,6 +68,7 @@ struct CompileCommand {
     if (Error error = compileLibrary(*options, prefix, &report))
       return error;
     printWarnings(report);
+    printMemoryFits(report);
     if (explain)
       printExplanation(report);
     return Error::success();
@@ -97,6 +101,9 @@ void addCompile(CLI::App &app, Action &action) {
   verb->add_flag("--gradient", command->gradient, "Adds the entry `grad`: gradients of the outputs");
   verb->add_flag("--frozen", command->frozen,
                  "For inference alone: parameters become constants of the library; nothing to set, load or save");
+  verb->add_option("--memory-budget", command->memoryBudget,
+                   "Most bytes for activations, such as 20MB: what does not fit is computed again where it is read")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true));
   verb->add_option("-o,--output", command->output, "DIR/NAME; with --emit a file for the text");
   verb->add_option("--name", command->name, "The prefix of the C functions; without it the NAME of -o");
   verb->add_option("--emit", command->emit, "Prints a stage: graph, train, core, kernels, plan, loops, llvm");

@@ -53,6 +53,14 @@ void printExplanation(const ModelReport &report) {
   }
 }
 
+void printMemoryFits(const ModelReport &report) {
+  for (const MemoryFit &fit : report.memoryFits)
+    outs() << fit.function << ": an arena of " << shortNumber(double(fit.arenaAfter)) << "B instead of "
+           << shortNumber(double(fit.arenaBefore)) << "B, for which " << fit.repeatedKernels << " kernels run again: "
+           << format("%.1f", 100.0 * double(fit.operationsAfter - fit.operationsBefore) / double(std::max<int64_t>(fit.operationsBefore, 1)))
+           << " % more operations\n";
+}
+
 void printWarnings(const ModelReport &report) {
   for (const std::string &warning : report.warnings)
     errs() << "nnc: warning: " << warning << "\n";

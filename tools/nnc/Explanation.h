@@ -7,6 +7,8 @@ namespace nnc::cli {
 
 /// What `nnc compile --explain` prints of every kernel, to stdout.
 void printExplanation(const ModelReport &report);
+/// What a memory budget costs, a line for each entry, to stdout.
+void printMemoryFits(const ModelReport &report);
 /// To stderr, one a line.
 void printWarnings(const ModelReport &report);
 

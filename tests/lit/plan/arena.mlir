@@ -1,7 +1,7 @@
 // RUN: nnc-opt %s --nnc-form-kernels=optimization=0 --nnc-plan --nnc-verify-stage=stage=plan | FileCheck %s
 
 // A chain of four: the input and the last value are the caller's; the three between
-// need two slots, since the third may go where the first was.
+// need two places, since the third may go where the first was.
 // CHECK-LABEL: func.func @forward
 // CHECK-SAME: %[[X:[^:]*]]: memref<16xf32> {nn.kind = "input"
 // CHECK-SAME: %[[Y:[^:]*]]: memref<16xf32> {nn.kind = "output"
@@ -22,7 +22,7 @@ func.func @forward(%x: tensor<16xf32> {nn.kind = "input", nn.name = "x"}) -> (te
   return %d : tensor<16xf32>
 }
 
-// The bytes of all slots, and no scratch of workers.
+// The bytes of all places, and no scratch of workers.
 // CHECK-LABEL: func.func @forward.arena_bytes
 // CHECK: %[[WORKERS:.*]] = arith.muli %arg0, %c0
 // CHECK: arith.addi %c128, %[[WORKERS]]

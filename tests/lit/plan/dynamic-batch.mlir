@@ -1,6 +1,6 @@
 // RUN: nnc-opt %s --nnc-form-kernels=optimization=0 --nnc-plan --nnc-verify-stage=stage=plan | FileCheck %s
 
-// Offsets are functions of the batch: the second slot begins behind N * 40 bytes,
+// Offsets are functions of the batch: the second value begins behind N * 40 bytes,
 // rounded up to 64.
 // CHECK-LABEL: func.func @forward
 // CHECK-SAME: %[[ARENA:[^:]*]]: memref<?xi8> {nn.kind = "arena"}, %[[N:[^:]*]]: index {nn.kind = "symbol"}
