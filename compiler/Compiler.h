@@ -58,15 +58,16 @@ struct CompileOptions {
   bool frozen = false;
   /// Upper bound of a dimension whose exported range is unbounded; 0: none given.
   int64_t maxBatch = 0;
-  /// Bytes that the arena of no entry may exceed, the workers' scratch aside; values are
-  /// computed again rather than kept. 0: no limit.
+  /// Bytes that the arena of no entry may exceed, the workers' scratch aside, for batches of
+  /// reportBatch or, if that is 0, of any size; values are computed again rather than
+  /// kept. 0: no limit.
   int64_t memoryBudget = 0;
   /// Every entry but `prepare` gets an output `kernel_times` (TimeKernels.h).
   bool timeKernels = false;
   /// Every entry also returns how far each of its kernels is from the naive reference
   /// (CheckKernels.h); ModelReport::checks says which number is whose.
   bool checkKernels = false;
-  /// The batch size that reports count for; 0: the smallest.
+  /// The batch size that reports count for, and a memory budget holds for; 0: the smallest, and all.
   int64_t reportBatch = 0;
   /// The C prefix; empty: the file name of the output.
   std::string name;

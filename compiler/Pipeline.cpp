@@ -139,13 +139,13 @@ static LogicalResult planAll(Compilation &c) {
   };
   for (func::FuncOp function : functions) {
     if (c.options.memoryBudget) {
-      FailureOr<MemoryFit> fit = fitMemory(function, c.options.memoryBudget, memory);
+      FailureOr<MemoryFit> fit = fitMemory(function, c.options.memoryBudget, c.options.reportBatch, memory);
       if (failed(fit))
         return failure();
       if (fit->repeatedKernels)
         c.report.memoryFits.push_back(*fit);
     }
-    if (failed(planFunction(function, memory)))
+    if (failed(planFunction(function, c.options.memoryBudget ? c.options.reportBatch : 0, memory)))
       return failure();
   }
   for (auto function : c.module->getOps<func::FuncOp>())

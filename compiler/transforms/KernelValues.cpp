@@ -32,14 +32,15 @@ AffineExpr arenaBytesOf(Value value) {
   return simplify((bytes + (arenaAlignment - 1)).floorDiv(arenaAlignment) * arenaAlignment);
 }
 
-SmallVector<AffineExpr> plannedSizes(func::FuncOp function) {
+SmallVector<AffineExpr> plannedSizes(func::FuncOp function, int64_t batch) {
   constexpr int64_t usual = 64, largest = 1 << 16;
   SmallVector<AffineExpr> sizes;
   auto names = function->getAttrOfType<ArrayAttr>("nn.symbols");
   auto ranges = function->getAttrOfType<DenseI64ArrayAttr>("nn.symbol_ranges");
   for (size_t i = 0; names && i < names.size(); ++i) {
     int64_t maximum = ranges ? ranges[2 * i + 1] : usual;
-    sizes.push_back(getAffineConstantExpr(maximum > largest ? usual : maximum, function.getContext()));
+    int64_t size = i == 0 && batch ? std::min(batch, maximum) : maximum > largest ? usual : maximum;
+    sizes.push_back(getAffineConstantExpr(size, function.getContext()));
   }
   return sizes;
 }

@@ -18,8 +18,8 @@ constexpr int64_t arenaAlignment = 64;
 /// Bytes of a value in the arena.
 mlir::AffineExpr arenaBytesOf(mlir::Value value);
 
-/// Sizes of the symbols for which memory is planned: their upper bounds, or 64 where
-/// they have none to speak of.
-llvm::SmallVector<mlir::AffineExpr> plannedSizes(mlir::func::FuncOp function);
+/// Sizes of the symbols for which memory is planned: `batch` for the first, if it is not 0;
+/// otherwise upper bounds, or 64 where there is none to speak of.
+llvm::SmallVector<mlir::AffineExpr> plannedSizes(mlir::func::FuncOp function, int64_t batch);
 
 } // namespace nnc

@@ -10,6 +10,7 @@
 #include "compiler/transforms/PackFilters.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Prepare.h"
+#include "compiler/transforms/Rematerialize.h"
 #include "compiler/transforms/StageContract.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -150,6 +151,27 @@ struct PackFilters : TargetPass<PackFilters> {
   }
 };
 
+nn::KernelMemory memoryOf(Operation *op, const cpu::Target &target) {
+  auto kernel = cast<nn::KernelOp>(op);
+  return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
+}
+
+struct FitMemory : TargetPass<FitMemory> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FitMemory)
+  FitMemory() = default;
+  FitMemory(const FitMemory &other) : TargetPass(other) {}
+  StringRef getArgument() const final { return "nnc-fit-memory"; }
+  StringRef getDescription() const final { return "Run kernels again so that the arena fits into a budget"; }
+  Option<int64_t> budget{*this, "budget", llvm::cl::desc("bytes"), llvm::cl::init(0)};
+  Option<int64_t> batch{*this, "batch", llvm::cl::desc("that it holds for; 0: all"), llvm::cl::init(0)};
+  LogicalResult run(ModuleOp module, const cpu::Target &target) {
+    for (auto function : module.getOps<func::FuncOp>())
+      if (failed(fitMemory(function, budget, batch, [&](Operation *op) { return memoryOf(op, target); })))
+        return failure();
+    return success();
+  }
+};
+
 struct Plan : TargetPass<Plan> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(Plan)
   StringRef getArgument() const final { return "nnc-plan"; }
@@ -157,10 +179,7 @@ struct Plan : TargetPass<Plan> {
   LogicalResult run(ModuleOp module, const cpu::Target &target) {
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions)
-      if (failed(planFunction(function, [&](Operation *op) {
-            auto kernel = cast<nn::KernelOp>(op);
-            return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
-          })))
+      if (failed(planFunction(function, /*batch=*/0, [&](Operation *op) { return memoryOf(op, target); })))
         return failure();
     return success();
   }
@@ -203,6 +222,7 @@ void registerPasses() {
   PassRegistration<OutlinePrepare>();
   PassRegistration<FormKernels>();
   PassRegistration<PackFilters>();
+  PassRegistration<FitMemory>();
   PassRegistration<Plan>();
   PassRegistration<EmitLoops>();
   PassRegistration<VerifyStage>();

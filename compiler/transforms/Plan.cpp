@@ -43,8 +43,8 @@ bool readsInPlace(KernelOp kernel, unsigned operand, Type resultType) {
 
 class Planner {
 public:
-  Planner(func::FuncOp function, function_ref<nn::KernelMemory(Operation *)> memory)
-      : old(function), memory(memory), b(function.getContext()), loc(function.getLoc()), sizes(plannedSizes(function)) {
+  Planner(func::FuncOp function, int64_t batch, function_ref<nn::KernelMemory(Operation *)> memory)
+      : old(function), memory(memory), b(function.getContext()), loc(function.getLoc()), sizes(plannedSizes(function, batch)) {
     if (auto names = old->getAttrOfType<ArrayAttr>("nn.symbols"))
       for (Attribute name : names)
         symbolNames.push_back(cast<StringAttr>(name));
@@ -343,8 +343,8 @@ private:
 
 } // namespace
 
-LogicalResult planFunction(func::FuncOp function, function_ref<nn::KernelMemory(Operation *)> memory) {
-  return Planner(function, memory).run();
+LogicalResult planFunction(func::FuncOp function, int64_t batch, function_ref<nn::KernelMemory(Operation *)> memory) {
+  return Planner(function, batch, memory).run();
 }
 
 } // namespace nnc

@@ -14,8 +14,9 @@
 namespace nnc {
 
 /// Replaces `function` by its planned form and adds @NAME.arena_bytes(symbols...,
-/// workers) -> index. `memory` is asked for each nn.kernel.
-mlir::LogicalResult planFunction(mlir::func::FuncOp function,
+/// workers) -> index. `memory` is asked for each nn.kernel. The arena is packed for
+/// plannedSizes(function, batch), and good for all.
+mlir::LogicalResult planFunction(mlir::func::FuncOp function, int64_t batch,
                                  llvm::function_ref<nn::KernelMemory(mlir::Operation *kernel)> memory);
 
 } // namespace nnc

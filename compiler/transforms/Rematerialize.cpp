@@ -29,8 +29,9 @@ struct Run {
 /// The order of kernels as numbers, in which runs are added until the arena fits.
 class Schedule {
 public:
-  Schedule(func::FuncOp function, function_ref<KernelMemory(Operation *)> memory) : function(function), memory(memory) {
-    SmallVector<AffineExpr> sizes = plannedSizes(function);
+  Schedule(func::FuncOp function, int64_t batch, function_ref<KernelMemory(Operation *)> memory)
+      : function(function), memory(memory) {
+    SmallVector<AffineExpr> sizes = plannedSizes(function, batch);
     number = [sizes](AffineExpr expr) { return *constantSize(simplify(expr.replaceSymbols(sizes))); };
     llvm::DenseSet<Value> returned;
     for (Value value : function.front().getTerminator()->getOperands())
@@ -284,27 +285,31 @@ private:
   mutable llvm::DenseMap<Operation *, double> costs;
 };
 
-std::string megabytes(int64_t bytes) {
+std::string readable(int64_t bytes) {
   std::string text;
-  llvm::raw_string_ostream(text) << llvm::format("%.2f MB", double(bytes) / 1e6);
+  llvm::raw_string_ostream os(text);
+  if (bytes < 1'000'000)
+    os << llvm::format("%.4g kB", double(bytes) / 1e3);
+  else
+    os << llvm::format("%.4g MB", double(bytes) / 1e6);
   return text;
 }
 
 } // namespace
 
-FailureOr<MemoryFit> fitMemory(func::FuncOp function, int64_t budget,
+FailureOr<MemoryFit> fitMemory(func::FuncOp function, int64_t budget, int64_t batch,
                                        function_ref<KernelMemory(Operation *)> memory) {
-  Schedule schedule(function, memory);
+  Schedule schedule(function, batch, memory);
   MemoryFit result;
   result.function = function.getName().str();
   result.arenaBefore = result.arenaAfter = schedule.arena();
   result.operationsBefore = schedule.operations();
   while (result.arenaAfter > budget) {
     if (!schedule.lower())
-      return function.emitError() << "the arena of " << function.getName() << " takes " << megabytes(result.arenaBefore)
-                                  << ", and " << megabytes(result.arenaAfter)
-                                  << " at least with values computed again; the budget is " << megabytes(budget)
-                                  << ": give more, or export with a smaller batch";
+      return function.emitError() << "the arena of " << function.getName() << " takes " << readable(result.arenaBefore)
+                                  << ", and " << readable(result.arenaAfter)
+                                  << " at least with values computed again; the budget is " << readable(budget)
+                                  << ": give more, or name a smaller batch by --batch";
     result.arenaAfter = schedule.arena();
   }
   result.operationsAfter = schedule.operations();

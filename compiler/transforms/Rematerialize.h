@@ -13,7 +13,7 @@ namespace nnc {
 /// that was reached, if the arena stays larger than `budget` bytes, or if a size has no
 /// upper bound. `memory` is asked for each nn.kernel.
 mlir::FailureOr<MemoryFit>
-fitMemory(mlir::func::FuncOp function, int64_t budget,
+fitMemory(mlir::func::FuncOp function, int64_t budget, int64_t batch,
           llvm::function_ref<nn::KernelMemory(mlir::Operation *kernel)> memory);
 
 } // namespace nnc

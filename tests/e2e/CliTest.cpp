@@ -130,6 +130,16 @@ TEST_F(Cli, BenchTimesForwardAndTrainingSteps) {
   }
 }
 
+TEST_F(Cli, MemoryBudgetIsKeptOrRefused) {
+  const std::string compile = "compile $MODELS/zoo/lenet.pt2 --loss cross_entropy -o lenet --batch 64 --memory-budget ";
+  EXPECT_REFUSED(nnc(compile + "2.5MB"), "the arena of train_step takes 3.031 MB, and 3.028 MB at least with values computed again; "
+                                         "the budget is 2.5 MB: give more, or name a smaller batch by --batch");
+  EXPECT_EQ(listing(), "");
+  EXPECT_REFUSED(nnc(compile + "3"), "the budget is 0.003 kB");
+  EXPECT_EQ(succeed(nnc(compile + "3.1MB")), "");
+  EXPECT_TRUE(exists("lenet.so"));
+}
+
 TEST_F(Cli, InspectAndEmitPrint) {
   std::string text = succeed(nnc("inspect $MODELS/zoo/lenet.pt2"));
   EXPECT_NE(text.find("61,706 parameters"), std::string::npos) << text;

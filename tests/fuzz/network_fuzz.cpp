@@ -1,7 +1,7 @@
 // Random networks through the whole compiler: `network_fuzz FIRST LAST` takes those of
 // the seeds FIRST to LAST. Each is compiled at -O0 and -O2, in f64 and f32, and its
 // libraries are compared: forward, gradients or training, with one and two threads,
-// in several batch sizes. `network_fuzz --print SEED` prints a network.
+// in several batch sizes, and with a memory budget. `network_fuzz --print SEED` prints a network.
 #include "codegen/library/Library.h"
 #include "compiler/Pipeline.h"
 #include "tests/fuzz/RandomNetwork.h"
@@ -31,7 +31,11 @@ namespace {
 struct Built {
   std::unique_ptr<cli::Library> library;
   bool needsBatch = false;
+  int64_t arenaBytes = 0; ///< the largest of its entries, for `budgetedBatch`
 };
+
+// The largest batch that is run: what memory budgets are for.
+constexpr int64_t budgetedBatch = 8;
 
 /// Starts a compilation whose graph is the network's.
 Error buildGraph(Compilation &c, const Recipe &recipe, bool f64, bool &needsBatch) {
@@ -62,8 +66,10 @@ Error buildGraph(Compilation &c, const Recipe &recipe, bool f64, bool &needsBatc
   return Error::success();
 }
 
-Expected<Built> compile(const Recipe &recipe, bool f64, int optimization, const Twine &prefix) {
+Expected<Built> compile(const Recipe &recipe, bool f64, int optimization, const Twine &prefix, int64_t memoryBudget = 0) {
   Compilation c;
+  c.options.reportBatch = budgetedBatch;
+  c.options.memoryBudget = memoryBudget;
   c.options.model = "network";
   c.options.name = "network";
   c.options.optimization = optimization;
@@ -75,6 +81,8 @@ Expected<Built> compile(const Recipe &recipe, bool f64, int optimization, const 
     return error;
   if (Error error = runStagesAfterGraph(c, Stage::Object))
     return error;
+  for (const FunctionReport &function : c.report.functions)
+    built.arenaBytes = std::max(built.arenaBytes, function.arenaBytes);
   if (Error error = writeLibrary(c.layout.interface, c.objects, c.layout.initialData, prefix.str()))
     return error;
   Expected<std::unique_ptr<cli::Library>> library = cli::Library::open((prefix + ".so").str());
@@ -235,6 +243,16 @@ Expected<std::string> check(uint64_t seed) {
       return code.name + (": " + toString(built.takeError()));
     code.built = std::move(*built);
   }
+  // With values computed again in a smaller arena, where there are such.
+  std::optional<Built> smaller;
+  int64_t budget = codes[1].built.arenaBytes * 9 / 10;
+  if (Expected<Built> built = compile(recipe, true, 2, folder + "/smaller", std::max<int64_t>(budget, 1))) {
+    if (built->arenaBytes > budget)
+      return "f64 -O2: an arena of " + std::to_string(built->arenaBytes) + " bytes exceeds the budget of " + std::to_string(budget);
+    smaller = std::move(*built);
+  } else if (std::string text = toString(built.takeError()); !StringRef(text).contains("at least with values computed again")) {
+    return "f64 -O2 with a budget: " + text;
+  }
   std::vector<int64_t> batches{3};
   if (recipe.dynamicBatch)
     batches = codes[0].built.needsBatch ? std::vector<int64_t>{3, 5} : std::vector<int64_t>{3, 1, 8};
@@ -253,6 +271,13 @@ Expected<std::string> check(uint64_t seed) {
         else if (!sameBytes(result, *got))
           wrong += std::string("\n ") + code.name + ", batch " + std::to_string(batch) + ": two threads change the result";
       }
+    if (smaller) {
+      Expected<Npz> got = run(*smaller, recipe, setting);
+      if (!got)
+        return "f64 -O2 with a budget, batch " + std::to_string(batch) + ": " + toString(got.takeError());
+      if (!sameBytes(results[1], *got))
+        wrong += "\n f64 -O2, batch " + std::to_string(batch) + ": a memory budget changes the result";
+    }
     std::string where = ", batch " + std::to_string(batch) + ":";
     if (std::string text = compare(results[1], results[0], 1e-9); !text.empty())
       wrong += "\n " + std::string(codes[1].name) + where + text;

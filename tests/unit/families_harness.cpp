@@ -221,7 +221,7 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
 
   if (family == "naive")
     formNaiveKernels(function);
-  ASSERT_TRUE(succeeded(planFunction(function, [&](Operation *op) {
+  ASSERT_TRUE(succeeded(planFunction(function, /*batch=*/0, [&](Operation *op) {
     auto kernel = cast<nn::KernelOp>(op);
     return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
   })));

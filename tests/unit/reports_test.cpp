@@ -34,7 +34,7 @@ protected:
     return *module->getOps<func::FuncOp>().begin();
   }
   ModelReport plan(func::FuncOp function, int64_t batch) {
-    EXPECT_TRUE(succeeded(planFunction(function, [&](Operation *op) {
+    EXPECT_TRUE(succeeded(planFunction(function, /*batch=*/0, [&](Operation *op) {
       auto kernel = cast<nn::KernelOp>(op);
       return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
     })));

@@ -18,7 +18,7 @@ struct CompileCommand {
   std::string output, name, emit, train, evaluation;
   std::string inputs;
   int64_t batch = 0;
-  uint64_t memoryBudget = 0;
+  double memoryBudget = 0; // bytes
   bool gradient = false, frozen = false, explain = false, check = false;
 
   Error run() const {
@@ -39,7 +39,7 @@ struct CompileCommand {
     options->frozen = frozen;
     if (frozen && (gradient || options->loss))
       return createStringError("--frozen fixes the parameters: leave out --loss, --optimizer and --gradient");
-    options->memoryBudget = memoryBudget;
+    options->memoryBudget = int64_t(memoryBudget);
     options->name = name;
     for (StringRef path : {StringRef(options->model), StringRef(evaluation)})
       if (!path.empty() && !sys::fs::exists(path))
@@ -102,8 +102,11 @@ void addCompile(CLI::App &app, Action &action) {
   verb->add_flag("--frozen", command->frozen,
                  "For inference alone: parameters become constants of the library; nothing to set, load or save");
   verb->add_option("--memory-budget", command->memoryBudget,
-                   "Most bytes for activations, such as 20MB: what does not fit is computed again where it is read")
-      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true));
+                   "Most bytes for activations, such as 20MB, for batches of --batch or of any size: what does not fit is "
+                   "computed again where it is read")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{
+          {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}}))
+      ->check(CLI::Range(1.0, 1e15));
   verb->add_option("-o,--output", command->output, "DIR/NAME; with --emit a file for the text");
   verb->add_option("--name", command->name, "The prefix of the C functions; without it the NAME of -o");
   verb->add_option("--emit", command->emit, "Prints a stage: graph, train, core, kernels, plan, loops, llvm");
@@ -111,7 +114,7 @@ void addCompile(CLI::App &app, Action &action) {
   verb->add_flag("--check", command->check,
                  "Instead of a library: compares every kernel with the naive reference, on the same operands");
   verb->add_option("--inputs", command->inputs, "With --check: inputs of forward (.npz); without it they are made up");
-  verb->add_option("--batch", command->batch, "With --check and --explain: size of the batch")->check(CLI::PositiveNumber);
+  verb->add_option("--batch", command->batch, "With --check, --explain and --memory-budget: size of the batch")->check(CLI::PositiveNumber);
   verb->callback([command, &action] { action = [command] { return command->run(); }; });
 }
 
