@@ -45,6 +45,7 @@ KernelReport describeKernel(func::FuncOp function, nn::KernelOp kernel, const cp
   report.source = sourceLineOf(kernel.getLoc());
   report.family = stringifyFamily(kernel.getFamily()).str();
   report.schedule = cpu::scheduleFamily(kernel.getFamily()).scheduleText(kernel, target);
+  report.savings = cpu::scheduleFamily(kernel.getFamily()).savings(kernel, target);
   for (Operation &op : body.without_terminator())
     report.ops.push_back(describeOp(&op));
   AffineExpr bytes = bytesWritten(kernel);

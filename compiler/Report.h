@@ -27,6 +27,7 @@ struct KernelReport {
   /// Why it is computed element by element although the compiler optimises; empty: it is not.
   std::string fallback;
   Quantity operations; ///< floating-point operations, a multiply-add as two
+  double savings = 1;  ///< of these for each that is computed, such as 4 with Winograd F(4x4, 3x3)
   Quantity bytes;      ///< read and written, everything once
   int64_t stateBytes = 0; ///< of these, parameters and other state, at the report's sizes
 };

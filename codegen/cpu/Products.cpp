@@ -380,6 +380,15 @@ class ContractFamily : public ScheduleFamily {
                       [](const auto &, const auto &schedule) { return describe(schedule); });
   }
 
+  double savings(KernelOp kernel, const Target &) const override {
+    Operation *anchor = anchorOf(kernel);
+    if (isa<MatmulOp>(anchor))
+      return 1;
+    // F(m x m, 3x3) takes (m + 2)^2 products for m^2 results of nine.
+    int64_t m = describeConvolution(nullptr, anchor).winograd;
+    return m ? 9.0 * m * m / double((m + 2) * (m + 2)) : 1;
+  }
+
   KernelMemory memory(KernelOp kernel, const Target &target) const override {
     return withEngine(nullptr, anchorOf(kernel), target, [](const auto &problem, const auto &schedule) {
       ContractFootprint bytes = footprint(problem, schedule);

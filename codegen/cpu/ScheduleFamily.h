@@ -16,6 +16,9 @@ public:
   /// Why the family computes this kernel element by element, as the naive one does;
   /// empty: it does not.
   virtual std::string fallback(nn::KernelOp, const Target &) const { return {}; }
+  /// Multiply-adds of the sum as it is written for each that is computed: above 1 for
+  /// Winograd's filtering, its transforms aside.
+  virtual double savings(nn::KernelOp, const Target &) const { return 1; }
   /// Scratch the kernel needs; asked before memory is planned.
   virtual nn::KernelMemory memory(nn::KernelOp, const Target &) const { return {}; }
   /// Phases run one after the other; the tasks of a phase in any order.

@@ -122,12 +122,13 @@ def compare(case, options, peak):
             return None
         flops = count_flops(problem)
         times, core = timing.rounds({"peak": peak, **chosen}, options.seconds)
+        roofline = chosen["nnc"].roofline_share()
     seconds_of_peak = times.pop("peak")
     peaks = [peak.operations / seconds * 1e-9 for seconds in seconds_of_peak]
     share = flops / peak.operations * timing.ratio(seconds_of_peak, times["nnc"])
     ratios = {name: timing.ratio(times[name], times["nnc"]) for name in times}
     say("  " + ", ".join(f"{name} {1e3 * statistics.median(t):.4g} ms ({ratios[name]:.2f})" for name, t in times.items()))
-    return {"case": case, "times": times, "ratios": ratios, "flops": flops, "peaks": peaks, "share": share, "core": core,
+    return {"case": case, "times": times, "ratios": ratios, "flops": flops, "peaks": peaks, "share": share, "core": core, "roofline": roofline,
             "errors": errors, "compile_seconds": chosen["nnc"].compile_seconds}
 
 

@@ -5,6 +5,7 @@ and for the check before timing output() or loss(), and parameters(). Building o
 raises Skip."""
 
 import ctypes
+import json
 import os
 import shutil
 import subprocess
@@ -185,10 +186,13 @@ class Nnc:
         module = make_module(case)
         torch.export.save(torch.export.export(module, (problem.x,)), stem + ".pt2")
         command = [program, "compile", stem + ".pt2", "-o", stem]
+        self.bench = [program, "bench", stem + ".pt2"]
         if problem.trains:
             options = SGD_OPTIONS if case.task == SGD else ADAM_OPTIONS
-            command += ["--loss", "cross_entropy", "--optimizer",
+            training = ["--loss", "cross_entropy", "--optimizer",
                         case.task + ":" + ",".join(f"{key}={value}" for key, value in options.items())]
+            command += training
+            self.bench += ["--train", *training]
         start = time.perf_counter()
         compiler = subprocess.run(command, capture_output=True, text=True)
         self.compile_seconds = time.perf_counter() - start
@@ -239,6 +243,12 @@ class Nnc:
                 self.model, name.encode(), ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes)))
             values[name] = array.astype(float)
         return values
+
+    def roofline_share(self):
+        """How much of its time the kernels would take at the roofline that `nnc bench --kernels` measures."""
+        command = [*self.bench, "--kernels", "--json"]
+        kernels = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["kernels"]
+        return sum(kernel["ms"] * kernel["share"] for kernel in kernels) / sum(kernel["ms"] for kernel in kernels)
 
     def reset(self):
         if self.trains:

@@ -13,7 +13,9 @@ precision: the error is the largest difference relative to the largest value. Of
 compared likewise, and then the changes of the parameters: the error is that of the changes in the norm. Who is wrong is
 not timed. Then the contenders take turns: in each round each runs a block of about 10 ms, training from the same
 parameters. Times are medians over the rounds, ratios medians of the rounds' ratios, *peer / nnc*: above 1 nnc is faster.
-The share of the peak refers to a loop of multiply-adds timed in the same rounds. PyTorch's optimizers are the fused
+The share of the peak refers to a loop of multiply-adds timed in the same rounds. *At the roofline* is what that ratio
+would be if each kernel ran at the peak (with Winograd's filtering, of the products that remain) or at the bandwidth of
+the memory that its data fits into, as `nnc bench --kernels` measures both: the ceiling of what is fused and planned now. PyTorch's optimizers are the fused
 ones; torch.compile has frozen weights for inference; all compute in float32, all are called from Python."""
 
 
@@ -31,7 +33,7 @@ def table(header, rows):
 def cases_table(results, peers):
     """`results`: what compare() in compare.py returns."""
     header = ["model", "task", "nnc ms"] + [f"{LABELS[peer]} ms (ratio)" for peer in peers]
-    header += ["best peer / nnc", "GFLOP/s", "of the peak", "error / eager's", "compiled in"]
+    header += ["best peer / nnc", "at the roofline", "GFLOP/s", "of the peak", "error / eager's", "compiled in"]
     rows = []
     for result in results:
         milliseconds = {name: 1e3 * statistics.median(times) for name, times in result["times"].items()}
@@ -39,6 +41,7 @@ def cases_table(results, peers):
         for peer in peers:
             row.append(f"{number(milliseconds[peer])} ({result['ratios'][peer]:.2f})" if peer in milliseconds else "-")
         row.append(f"{best_ratio(result):.2f}" if len(result["ratios"]) > 1 else "-")
+        row.append(f"{best_ratio(result) / result['roofline']:.2f}" if len(result["ratios"]) > 1 else "-")
         rate = result["flops"] / milliseconds["nnc"] * 1e-6
         row += [number(rate), f"{100 * result['share']:.0f} %", " / ".join(f"{error:.0e}" for error in result["errors"]),
                 f"{result['compile_seconds']:.1f} s"]

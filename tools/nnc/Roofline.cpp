@@ -100,7 +100,7 @@ Roofline::Bound Roofline::boundOf(const KernelReport &kernel, int64_t stateBytes
   constexpr double dispatchSeconds = 1e-7;
   const Level &level = levelOf(kernel.bytes.value);
   const Level &state = levelOf(std::max(stateBytes, kernel.bytes.value));
-  const double arithmetic = double(kernel.operations.value) / peak;
+  const double arithmetic = double(kernel.operations.value) / kernel.savings / peak;
   const double stateSeconds = double(kernel.stateBytes) / state.bandwidth;
   const double otherSeconds = double(kernel.bytes.value - kernel.stateBytes) / level.bandwidth;
   if (std::max(arithmetic, stateSeconds + otherSeconds) < dispatchSeconds)
