@@ -70,6 +70,8 @@ const Mistake mistakes[] = {
      "which mlp was compiled for (bdver4): compile with --cpu=x86-64-v2 or --cpu=x86-64-v3"},
     {"an input in float64", "run $MODELS/zoo/mlp.pt2 --input @double.npy",
      "input 'input' has the dtype float64, must be float32"},
+    {"an image in bytes", "run $MODELS/zoo/mlp.pt2 --input @bytes.npy",
+     "input 'input' has the dtype uint8, must be float32"},
     {"an input without the batch axis", "run $MODELS/zoo/mlp.pt2 --input @image.npy", "input 'input' has 3 axes, must have 4"},
     {"channels last", "run $MODELS/zoo/mlp.pt2 --input @channels_last.npy",
      "axis 1 of input 'input' has the size 28, must be 1"},
@@ -151,6 +153,7 @@ protected:
     CommandTest::SetUp();
     array("x.npy", ElementType::F32, {2, 1, 28, 28});
     array("double.npy", ElementType::F64, {2, 1, 28, 28});
+    array("bytes.npy", ElementType::U8, {2, 1, 28, 28});
     array("image.npy", ElementType::F32, {1, 28, 28});
     array("channels_last.npy", ElementType::F32, {2, 28, 28, 1});
     array("batch.npy", ElementType::F32, {1025, 1, 28, 28});
