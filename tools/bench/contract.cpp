@@ -1,12 +1,11 @@
-// Speed of products and convolutions on one core, beside the multiply-add peak
-// measured in the same run: `contract_bench [filter] [cpu]` prints one line a shape.
-// Winograd's lines count the operations of the direct sum.
+// Speed of the product and convolution engines over the shapes of known networks, on one core,
+// beside its multiply-add peak: `contract_bench [--benchmark_filter=REGEX ...] [CPU]`. FLOPS of
+// Winograd's lines are those of the direct sum.
 #include "tests/unit/contract_harness.h"
 
-#include <algorithm>
-#include <chrono>
+#include <benchmark/benchmark.h>
 #include <cstdio>
-#include <cstring>
+#include <memory>
 #include <string>
 
 using namespace nnc;
@@ -15,64 +14,49 @@ using Contiguous = cpu::ProductOperand::Contiguous;
 
 namespace {
 
-double seconds(std::function<void()> body) {
-  auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// The best of many runs, short enough to fall between interruptions.
-double bestSeconds(std::function<void()> body) {
-  double once = std::max(seconds(body), 1e-8);
-  int repeats = std::max(1, int(3e-4 / once));
-  double best = 1e9;
-  for (int run = 0; run < 200; ++run)
-    best = std::min(best, seconds([&] {
-                            for (int i = 0; i < repeats; ++i)
-                              body();
-                          }) / repeats);
-  return best;
-}
-
 struct Arrays {
   std::vector<float> first, second, result;
   Arrays(int64_t first, int64_t second, int64_t result)
       : first(first + 64, 0.5f), second(second + 64, 0.25f), result(result + 64) {}
 };
 
-/// GFLOP/s of multiply-adds that never leave the registers.
-double measurePeak(ProductCompiler &compiler, int vectorBytes) {
-  constexpr int64_t steps = 10'000;
-  int64_t lanes = vectorBytes / 4, accumulators = vectorBytes == 64 ? 24 : 12;
-  auto compiled = compiler.compileMultiplyAdds(steps);
-  Arrays arrays(lanes, lanes, accumulators * lanes);
-  double time = bestSeconds([&] {
-    compiled->run(arrays.first.data(), arrays.second.data(), arrays.result.data(), {});
-  });
-  return 2.0 * steps * accumulators * lanes / time * 1e-9;
-}
-
-struct Report {
-  double peak;
-  void line(const std::string &name, double flops, double time, int64_t scratch) const {
-    double rate = flops / time * 1e-9;
-    std::printf("%-44s %9.1f us %7.1f GFLOP/s %5.1f %%  scratch %ld KB\n", name.c_str(), time * 1e6,
-                rate, 100 * rate / peak, long(scratch >> 10));
-    std::fflush(stdout);
-  }
+/// Code with its operands. `make` is called where a line runs, not for those that are filtered out.
+struct Work {
+  std::unique_ptr<CompiledProduct> code;
+  Arrays arrays;
+  std::vector<int64_t> sizes;
 };
 
-void benchProduct(ProductCompiler &compiler, const Report &report, const char *name,
-                  ProductCase c) {
-  auto compiled = compiler.compile(c);
-  c.panelWidth = compiled->panelWidth;
-  Arrays arrays(c.positionA(c.batch - 1, c.m - 1, c.k - 1) + 1,
-                c.positionB(c.batch - 1, c.k - 1, c.n - 1) + 1, c.batch * c.m * c.n);
-  double time = bestSeconds([&] {
-    compiled->run(arrays.first.data(), arrays.second.data(), arrays.result.data(),
-                  {c.batch, c.m, c.n, c.k});
+void add(const std::string &name, double flops, std::function<Work()> make) {
+  auto run = [flops, make, work = std::shared_ptr<Work>()](benchmark::State &state) mutable {
+    if (!work)
+      work = std::make_shared<Work>(make());
+    for (auto _ : state)
+      work->code->run(work->arrays.first.data(), work->arrays.second.data(), work->arrays.result.data(), work->sizes);
+    state.counters["FLOPS"] = benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+    state.counters["scratch"] = benchmark::Counter(double(work->code->footprint.perWorkerBytes), benchmark::Counter::kDefaults, benchmark::Counter::kIs1024);
+  };
+  benchmark::RegisterBenchmark(name.c_str(), run)->Unit(benchmark::kMicrosecond);
+}
+
+/// Multiply-adds that never leave the registers.
+void addPeak(ProductCompiler &compiler, int vectorBytes) {
+  constexpr int64_t steps = 10'000;
+  const int64_t lanes = vectorBytes / 4, accumulators = vectorBytes == 64 ? 24 : 12;
+  add("peak", 2.0 * steps * accumulators * lanes, [=, &compiler] {
+    return Work{compiler.compileMultiplyAdds(steps), Arrays(lanes, lanes, accumulators * lanes), {}};
   });
-  report.line(name, 2.0 * c.batch * c.m * c.n * c.k, time, compiled->footprint.perWorkerBytes);
+}
+
+void addProduct(ProductCompiler &compiler, const char *name, ProductCase given) {
+  add(name, 2.0 * given.batch * given.m * given.n * given.k, [=, &compiler] {
+    ProductCase c = given;
+    auto code = compiler.compile(c);
+    c.panelWidth = code->panelWidth;
+    Arrays arrays(c.positionA(c.batch - 1, c.m - 1, c.k - 1) + 1, c.positionB(c.batch - 1, c.k - 1, c.n - 1) + 1,
+                  c.batch * c.m * c.n);
+    return Work{std::move(code), std::move(arrays), {c.batch, c.m, c.n, c.k}};
+  });
 }
 
 int64_t elements(const std::vector<int64_t> &sizes) {
@@ -82,14 +66,13 @@ int64_t elements(const std::vector<int64_t> &sizes) {
   return count;
 }
 
-void benchConvolution(ProductCompiler &compiler, const Report &report, std::string name,
-                      ConvolutionCase c, const std::string &filter) {
+void addConvolution(ProductCompiler &compiler, const std::string &name, ConvolutionCase c) {
   using Direction = cpu::ConvolutionDirection;
-  int64_t x = c.batch * c.inChannels * elements(c.input);
+  const int64_t x = c.batch * c.inChannels * elements(c.input);
   // Packed for Winograd a filter takes up to four times its memory, and whole vectors.
-  int64_t w = (c.outChannels + 16) * (c.inChannels + 16) * std::max<int64_t>(36, elements(c.kernel));
-  int64_t y = c.batch * c.outChannels * elements(c.output());
-  double flops = 2.0 * y * (c.inChannels / c.groups) * elements(c.kernel);
+  const int64_t w = (c.outChannels + 16) * (c.inChannels + 16) * std::max<int64_t>(36, elements(c.kernel));
+  const int64_t y = c.batch * c.outChannels * elements(c.output());
+  const double flops = 2.0 * y * (c.inChannels / c.groups) * elements(c.kernel);
   struct {
     Direction direction;
     bool packed;
@@ -102,43 +85,40 @@ void benchConvolution(ProductCompiler &compiler, const Report &report, std::stri
                         {Direction::InputGradient, false, 0, " dx"},
                         {Direction::InputGradient, true, 4, " dx, Winograd F(4)"},
                         {Direction::WeightGradient, false, 0, " dw"}};
-  bool admitsWinograd = c.kernel == std::vector<int64_t>{3, 3} && c.stride == std::vector<int64_t>{1, 1};
+  const bool admitsWinograd = c.kernel == std::vector<int64_t>{3, 3} && c.stride == std::vector<int64_t>{1, 1} && c.groups == 1;
   for (auto [direction, packed, winograd, suffix] : variants) {
-    if ((name + suffix).find(filter) == std::string::npos || (winograd && !admitsWinograd))
+    if (winograd && !admitsWinograd)
       continue;
+    if (packed && c.groups == c.inChannels && c.groups > 1)
+      continue; // the depthwise engine reads filters as they are
     c.direction = direction;
     c.packed = packed;
     c.winograd = winograd;
-    auto compiled = compiler.compile(c);
-    Arrays arrays(direction == Direction::InputGradient ? y : x,
-                  direction == Direction::WeightGradient ? y : w,
-                  direction == Direction::Forward         ? y
-                  : direction == Direction::InputGradient ? x
-                                                          : w);
-    std::vector<int64_t> sizes = {c.batch};
-    sizes.insert(sizes.end(), c.input.begin(), c.input.end());
-    for (int64_t size : c.output())
-      sizes.push_back(size);
-    double time = bestSeconds([&] {
-      compiled->run(arrays.first.data(), arrays.second.data(), arrays.result.data(), sizes);
+    add(name + suffix, flops, [=, &compiler] {
+      Arrays arrays(c.direction == Direction::InputGradient ? y : x, c.direction == Direction::WeightGradient ? y : w,
+                    c.direction == Direction::Forward         ? y
+                    : c.direction == Direction::InputGradient ? x
+                                                              : w);
+      std::vector<int64_t> sizes = {c.batch};
+      sizes.insert(sizes.end(), c.input.begin(), c.input.end());
+      for (int64_t size : c.output())
+        sizes.push_back(size);
+      return Work{compiler.compile(c), std::move(arrays), sizes};
     });
-    report.line(name + suffix, flops, time, compiled->footprint.perWorkerBytes);
   }
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-  std::string filter = argc > 1 ? argv[1] : "";
-  auto target = cpu::Target::forCPU(argc > 2 ? argv[2] : "native");
+  benchmark::Initialize(&argc, argv);
+  auto target = cpu::Target::forCPU(argc > 1 ? argv[1] : "native");
   if (!target) {
     std::fprintf(stderr, "contract_bench: %s\n", llvm::toString(target.takeError()).c_str());
     return 1;
   }
   ProductCompiler compiler(*target);
-  Report report{measurePeak(compiler, target->vectorBytes)};
-  std::printf("%s, vectors of %d bytes: multiply-add peak %.1f GFLOP/s\n", target->cpu.c_str(),
-              target->vectorBytes, report.peak);
+  addPeak(compiler, target->vectorBytes);
   const Contiguous R = Contiguous::Reduction, O = Contiguous::Outer;
   struct {
     const char *name;
@@ -170,8 +150,7 @@ int main(int argc, char **argv) {
       {"square 1024, dynamic", {1, 1024, 1024, 1024, R, O, false, false}},
   };
   for (const auto &[name, product] : products)
-    if (std::string(name).find(filter) != std::string::npos)
-      benchProduct(compiler, report, name, product);
+    addProduct(compiler, name, product);
 
   struct {
     const char *name;
@@ -221,6 +200,7 @@ int main(int argc, char **argv) {
       {"depthwise 3x3 144 at 8, batch 8", {{}, 8, 144, 144, 144, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}}},
   };
   for (const auto &[name, convolution] : convolutions)
-    benchConvolution(compiler, report, name, convolution, filter);
+    addConvolution(compiler, name, convolution);
+  benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

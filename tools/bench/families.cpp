@@ -1,63 +1,59 @@
-// Times one kernel of each schedule family on one thread, beside memcpy of as
-// many bytes: what a kernel that touches each byte once can be judged by.
+// Kernels of the Map, Row and Window families on one thread, beside memcpy of as many
+// bytes: what a kernel that touches each byte once can be judged by.
 #include "tests/unit/families_harness.h"
-#include <algorithm>
-#include <cstdio>
+
+#include <benchmark/benchmark.h>
 #include <cstring>
-#include <ctime>
+#include <memory>
 
 using namespace nnc::test;
 
-// Of this process: what others do on the machine counts less.
-static double processorSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return now.tv_sec + now.tv_nsec * 1e-9;
-}
-
-static double secondsOf(llvm::function_ref<void()> run) {
-  run();
-  double best = 1e9;
-  for (int repeat = 0; repeat < 15; ++repeat) {
-    int calls = 0;
-    double seconds = 0;
-    double start = processorSeconds();
-    while (seconds < 0.005) {
-      run();
-      ++calls;
-      seconds = processorSeconds() - start;
-    }
-    best = std::min(best, seconds / calls);
-  }
-  return best;
-}
-
-static void measure(const char *name, const char *family, const Case &given) {
-  auto target = nnc::cpu::Target::forCPU("native");
-  FamilyRun run(kernelText(given.arguments, given.results, given.body, given.symbols.size()), family, *target,
-                given.symbols);
-  if (!run.valid())
-    return;
-  run.fill(1, given.bound);
-  int64_t bytes = 0, outputs = 0;
-  for (const FamilyRun::Part &part : run.parts) {
+static int64_t bytesOf(const FamilyRun &run) {
+  int64_t bytes = 0;
+  for (const FamilyRun::Part &part : run.parts)
     bytes += part.bytes() * (part.isUpdated ? 2 : 1);
-    if (part.isOutput || part.isUpdated)
-      outputs = std::max(outputs, part.count);
-  }
-  double seconds = secondsOf([&] { run.call(); });
-  std::vector<char> from(bytes / 2, 1), to(bytes / 2);
-  double copy = secondsOf([&] {
-    memcpy(to.data(), from.data(), from.size());
-    asm volatile("" : : "r"(to.data()) : "memory");
-  });
-  printf("%-36s %9.1f us %7.3f ns/element %7.1f GB/s; memcpy %7.1f GB/s\n", name, seconds * 1e6,
-         seconds / outputs * 1e9, bytes / seconds * 1e-9, bytes / copy * 1e-9);
+  return bytes;
 }
 
-int main() {
+/// Compiled where the line runs, not if it is filtered out.
+static void measure(const std::string &name, const char *family, const Case &given) {
+  auto make = [family, given] {
+    auto target = nnc::cpu::Target::forCPU("native");
+    auto run = std::make_shared<FamilyRun>(kernelText(given.arguments, given.results, given.body, given.symbols.size()),
+                                           family, *target, given.symbols);
+    if (run->valid())
+      run->fill(1, given.bound);
+    return run;
+  };
+  auto kernel = std::make_shared<std::shared_ptr<FamilyRun>>();
+  auto compiled = [make, kernel] {
+    if (!*kernel)
+      *kernel = make();
+    return *kernel;
+  };
+  benchmark::RegisterBenchmark(name.c_str(), [compiled](benchmark::State &state) {
+    std::shared_ptr<FamilyRun> run = compiled();
+    if (!run->valid())
+      return state.SkipWithError("the kernel does not compile");
+    for (auto _ : state)
+      run->call();
+    state.SetBytesProcessed(state.iterations() * bytesOf(*run));
+  });
+  benchmark::RegisterBenchmark((name + " (memcpy)").c_str(), [compiled](benchmark::State &state) {
+    const int64_t bytes = bytesOf(*compiled()) / 2;
+    std::vector<char> from(bytes, 1), to(bytes);
+    for (auto _ : state) {
+      memcpy(to.data(), from.data(), from.size());
+      benchmark::ClobberMemory();
+    }
+    state.SetBytesProcessed(state.iterations() * 2 * bytes);
+  });
+}
+
+int main(int argc, char **argv) {
+  benchmark::Initialize(&argc, argv);
   for (std::string n : {"4096", "65536", "1048576", "8388608"})
-    measure(("map: relu(x) * 2 + y, " + n).c_str(), "map",
+    measure("map: relu(x) * 2 + y, " + n, "map",
             {{"T<" + n + ",f32>", "T<" + n + ",f32>"},
              {"T<" + n + ",f32>"},
              "%2 = nn.map [\"relu(x0) * 2 + x1\"] (%0, %1) : (T<" + n + ",f32>, T<" + n + ",f32>) -> T<" + n +
@@ -97,16 +93,16 @@ int main() {
                                    {three, "8,64,32,32", "8,64,16,16"},
                                    {three, "1,64,112,112", "1,64,56,56"}}) {
     std::string in = "T<" + x + ",f32>", out = "T<" + y + ",f32>", position = "T<" + y + ",i8>";
-    measure(("window: max_pool " + x).c_str(), "window",
+    measure("window: max_pool " + x, "window",
             {{in},
              {out},
              "%1:2 = nn.max_pool %0" + attributes + in + " -> " + out + ", " + position + "\nnn.yield %1#0 : " + out});
-    measure(("window: with positions " + x).c_str(), "window",
+    measure("window: with positions " + x, "window",
             {{in},
              {out, position},
              "%1:2 = nn.max_pool %0" + attributes + in + " -> " + out + ", " + position +
                  "\nnn.yield %1#0, %1#1 : " + out + ", " + position});
-    measure(("window: max_pool_grad " + x).c_str(), "window",
+    measure("window: max_pool_grad " + x, "window",
             {{out, position, in},
              {in},
              "%3 = nn.max_pool_grad %0, %1" + attributes + "(" + out + ", " + position + ") -> " + in +
@@ -120,7 +116,7 @@ int main() {
   for (std::string shape : {"64,10", "128,1000"}) {
     std::string c = shape.substr(shape.find(',') + 1), n = shape.substr(0, shape.find(','));
     std::string x = "T<" + shape + ",f32>", r = "T<" + n + ",1,f32>";
-    measure(("row: softmax " + shape).c_str(), "row",
+    measure("row: softmax " + shape, "row",
             {{x},
              {x},
              "%1 = nn.reduce max %0 axes [1] : " + x + " -> " + r + "\n%2 = nn.map [\"exp(x0 - x1)\"] (%0, %1) : (" +
@@ -159,4 +155,5 @@ int main() {
     %6 = nn.map ["relu((x0 - x1) * rsqrt(x2 / x3))"] (%0, %3, %5, %1) : (T<N,64,56,56,f32>, T<1,64,1,1,f32>, T<1,64,1,1,f32>, T<f32>) -> T<N,64,56,56,f32>
     nn.yield %6 : T<N,64,56,56,f32>)mlir",
            {8}});
+  benchmark::RunSpecifiedBenchmarks();
 }
