@@ -60,7 +60,8 @@ FailureOr<SmallVector<Value>> differentiate(nn::Builder &builder, Block &body, A
     for (Value result : op->getResults())
       results.push_back(adjoints.lookup(result));
     bool reached = llvm::any_of(results, [](Value v) { return static_cast<bool>(v); });
-    bool wanted = llvm::any_of(op->getOperands(), [&](Value v) { return active.contains(v); });
+    auto isActive = [&](Value v) { return active.contains(v); };
+    bool wanted = llvm::any_of(op->getOperands(), isActive);
     if (!reached || !wanted)
       continue;
     auto rule = dyn_cast<nn::DifferentiableOpInterface>(op);
@@ -70,7 +71,7 @@ FailureOr<SmallVector<Value>> differentiate(nn::Builder &builder, Block &body, A
       return failure();
     }
     builder.loc = op->getLoc();
-    nn::Grad grad(builder, op, results, [&](Value v) { return active.contains(v); }, accumulate);
+    nn::Grad grad(builder, op, results, isActive, accumulate);
     if (failed(rule.vjp(grad)))
       return failure();
   }

@@ -50,9 +50,13 @@ public:
         symbolNames.push_back(cast<StringAttr>(name));
   }
 
-  LogicalResult run() {
+  void settle() {
     materializeReturns();
     sinkStateUpdates();
+  }
+
+  LogicalResult run() {
+    settle();
     number();
     assignDestinations();
     assignPlaces();
@@ -128,10 +132,10 @@ private:
   }
 
   void number() {
-    // Views go where they are first needed: order them right behind their root.
     int64_t position = 0;
     for (Operation &op : body())
-      order[&op] = position++;
+      if (!isa<ReshapeOp>(op)) // a view
+        order[&op] = position++;
   }
 
   void assignDestinations() {
@@ -342,6 +346,10 @@ private:
 };
 
 } // namespace
+
+void settleReturns(func::FuncOp function) {
+  Planner(function, /*batch=*/0, /*memory=*/{}).settle();
+}
 
 LogicalResult planFunction(func::FuncOp function, int64_t batch, function_ref<nn::KernelMemory(Operation *)> memory) {
   return Planner(function, batch, memory).run();

@@ -13,6 +13,10 @@
 
 namespace nnc {
 
+/// What planFunction does first: every returned value becomes some kernel's own result, and
+/// kernels that write new state over the old stand behind its readers.
+void settleReturns(mlir::func::FuncOp function);
+
 /// Replaces `function` by its planned form and adds @NAME.arena_bytes(symbols...,
 /// workers) -> index. `memory` is asked for each nn.kernel. The arena is packed for
 /// plannedSizes(function, batch), and good for all.

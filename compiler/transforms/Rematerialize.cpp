@@ -1,6 +1,7 @@
 #include "compiler/transforms/Rematerialize.h"
 #include "compiler/transforms/Arena.h"
 #include "compiler/transforms/KernelValues.h"
+#include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Work.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -51,8 +52,17 @@ public:
     }
   }
 
+  /// As planFunction packs it: values and scratch in the order of kernels.
   int64_t arena() const {
-    SmallVector<ArenaTenant> tenants = lives();
+    SmallVector<ArenaTenant> all = lives(), tenants;
+    size_t nextScratch = bytes.size();
+    for (auto [position, run] : llvm::enumerate(runs)) {
+      for (ValueId id : run.writes)
+        if (id != elsewhere)
+          tenants.push_back(all[id]);
+      if (nextScratch < all.size() && all[nextScratch].first == int64_t(position))
+        tenants.push_back(all[nextScratch++]);
+    }
     return packArena(tenants);
   }
 
@@ -299,21 +309,28 @@ std::string readable(int64_t bytes) {
 
 FailureOr<MemoryFit> fitMemory(func::FuncOp function, int64_t budget, int64_t batch,
                                        function_ref<KernelMemory(Operation *)> memory) {
-  Schedule schedule(function, batch, memory);
+  settleReturns(function);
+  std::optional<Schedule> schedule(std::in_place, function, batch, memory);
   MemoryFit result;
   result.function = function.getName().str();
-  result.arenaBefore = result.arenaAfter = schedule.arena();
-  result.operationsBefore = schedule.operations();
+  result.arenaBefore = result.arenaAfter = schedule->arena();
+  result.operationsBefore = schedule->operations();
   while (result.arenaAfter > budget) {
-    if (!schedule.lower())
-      return function.emitError() << "the arena of " << function.getName() << " takes " << readable(result.arenaBefore)
-                                  << ", and " << readable(result.arenaAfter)
-                                  << " at least with values computed again; the budget is " << readable(budget)
-                                  << ": give more, or name a smaller batch by --batch";
-    result.arenaAfter = schedule.arena();
+    do {
+      if (!schedule->lower())
+        return function.emitError() << "the arena of " << function.getName() << " takes " << readable(result.arenaBefore)
+                                    << ", and " << readable(result.arenaAfter)
+                                    << " at least with values computed again; the budget is " << readable(budget)
+                                    << ": give more, or name a smaller batch by --batch";
+      result.arenaAfter = schedule->arena();
+    } while (result.arenaAfter > budget);
+    result.repeatedKernels += schedule->materialize();
+    // State that is read again later is updated later.
+    settleReturns(function);
+    schedule.emplace(function, batch, memory);
+    result.arenaAfter = schedule->arena();
   }
-  result.operationsAfter = schedule.operations();
-  result.repeatedKernels = schedule.materialize();
+  result.operationsAfter = schedule->operations();
   return result;
 }
 
