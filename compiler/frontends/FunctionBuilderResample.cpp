@@ -28,7 +28,8 @@ Value FunctionBuilder::positions(AffineExpr count, StringRef text, ValueRange ot
 
 std::optional<SmallVector<int64_t>> FunctionBuilder::constantSizes(Value x, int64_t first, StringRef what) {
   SmallVector<int64_t> sizes;
-  for (AffineExpr dim : ArrayRef(dimsOf(x)).drop_front(first)) {
+  const Dims dims = dimsOf(x);
+  for (AffineExpr dim : ArrayRef(dims).drop_front(first)) {
     std::optional<int64_t> size = constantSize(dim);
     if (!size) {
       error(what + ": spatial sizes must be constant, found " + printSize(dim, symbols));
