@@ -15,8 +15,9 @@ not timed. Then the contenders take turns: in each round each runs a block of ab
 parameters. Times are medians over the rounds, ratios medians of the rounds' ratios, *peer / nnc*: above 1 nnc is faster.
 The share of the peak refers to a loop of multiply-adds timed in the same rounds. *At the roofline* is what that ratio
 would be if each kernel ran at the peak (with Winograd's filtering, of the products that remain) or at the bandwidth of
-the memory that its data fits into, as `nnc bench --kernels` measures both: the ceiling of what is fused and planned now. PyTorch's optimizers are the fused
-ones; torch.compile has frozen weights for inference; all compute in float32, all are called from Python."""
+the memory that its data fits into, as `nnc bench --kernels` measures both: the ceiling of what is fused and planned
+now. PyTorch's optimizers are the fused ones; torch.compile has frozen weights for inference; all compute in float32,
+all are called from Python."""
 
 
 def number(value):
