@@ -133,10 +133,7 @@ static LogicalResult formAllKernels(Compilation &c) {
 
 static LogicalResult planAll(Compilation &c) {
   SmallVector<func::FuncOp> functions(c.module->getOps<func::FuncOp>());
-  auto memory = [&](Operation *op) {
-    auto kernel = cast<nn::KernelOp>(op);
-    return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, c.target);
-  };
+  auto memory = [&](Operation *kernel) { return cpu::memoryOf(kernel, c.target); };
   for (func::FuncOp function : functions) {
     if (c.options.memoryBudget) {
       FailureOr<MemoryFit> fit = fitMemory(function, c.options.memoryBudget, c.options.reportBatch, memory);

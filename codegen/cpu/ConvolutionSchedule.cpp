@@ -22,6 +22,9 @@ constexpr int64_t usualBatch = 16, usualWidth = 32;
 // Cycles of a task: some 40 us, and at most twice that where blocks are cut.
 constexpr int64_t taskCycles = 160'000;
 
+// A tile of pixels over which a packed filter is kept: its sums, and the planes of some channels, stay near.
+constexpr int64_t keptPixels = 256, keptChannels = 32;
+
 // Cycles per vector of a packed filter from the second-level cache or beyond, beside multiply-adds.
 constexpr double readCycles = 1.5;
 
@@ -250,12 +253,12 @@ struct Model {
           schedule.tile[2] = columns;
           Plane plane(problem, schedule.tile, lanes);
           bool smallest = height == 1 && depth == 1;
-          bool blocked = mayKeepFilter(schedule);
-          if (!smallest && !blocked && plane.slabElements(channels.reduced) > slabLimit())
+          bool mayKeep = mayKeepFilter(schedule);
+          if (!smallest && !mayKeep && plane.slabElements(channels.reduced) > slabLimit())
             break;
-          if (!smallest && !blocked && plane.vectors() > 96)
+          if (!smallest && !mayKeep && plane.vectors() > 96)
             break;
-          if (!smallest && blocked && (plane.slabElements(32) > slabLimit() || depth * height * columns > 256))
+          if (!smallest && mayKeep && (plane.slabElements(keptChannels) > slabLimit() || depth * height * columns > keptPixels))
             break;
           double cost = dataCost(schedule);
           if (bestCost < 0 || cost < bestCost) {

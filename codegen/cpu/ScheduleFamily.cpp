@@ -17,4 +17,9 @@ const ScheduleFamily &scheduleFamily(nn::Family family) {
   llvm_unreachable("every family is listed");
 }
 
+nn::KernelMemory memoryOf(mlir::Operation *kernel, const Target &target) {
+  auto op = mlir::cast<nn::KernelOp>(kernel);
+  return scheduleFamily(op.getFamily()).memory(op, target);
+}
+
 } // namespace nnc::cpu

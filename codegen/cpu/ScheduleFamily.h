@@ -32,4 +32,7 @@ public:
 
 const ScheduleFamily &scheduleFamily(nn::Family family);
 
+/// What the family of `kernel`, an nn.kernel, needs: what memory is planned by.
+nn::KernelMemory memoryOf(mlir::Operation *kernel, const Target &target);
+
 } // namespace nnc::cpu

@@ -151,11 +151,6 @@ struct PackFilters : TargetPass<PackFilters> {
   }
 };
 
-nn::KernelMemory memoryOf(Operation *op, const cpu::Target &target) {
-  auto kernel = cast<nn::KernelOp>(op);
-  return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
-}
-
 struct FitMemory : TargetPass<FitMemory> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FitMemory)
   FitMemory() = default;
@@ -166,7 +161,7 @@ struct FitMemory : TargetPass<FitMemory> {
   Option<int64_t> batch{*this, "batch", llvm::cl::desc("that it holds for; 0: all"), llvm::cl::init(0)};
   LogicalResult run(ModuleOp module, const cpu::Target &target) {
     for (auto function : module.getOps<func::FuncOp>())
-      if (failed(fitMemory(function, budget, batch, [&](Operation *op) { return memoryOf(op, target); })))
+      if (failed(fitMemory(function, budget, batch, [&](Operation *kernel) { return cpu::memoryOf(kernel, target); })))
         return failure();
     return success();
   }
@@ -179,7 +174,7 @@ struct Plan : TargetPass<Plan> {
   LogicalResult run(ModuleOp module, const cpu::Target &target) {
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions)
-      if (failed(planFunction(function, /*batch=*/0, [&](Operation *op) { return memoryOf(op, target); })))
+      if (failed(planFunction(function, /*batch=*/0, [&](Operation *kernel) { return cpu::memoryOf(kernel, target); })))
         return failure();
     return success();
   }

@@ -1,5 +1,5 @@
 // Stage PLAN: tensors become memrefs. Every value gets its place - an input, an
-// output, the state, or a slot of the arena - as a function of the symbols.
+// output, the state, or a place in the arena - as a function of the symbols.
 //
 // The planned function takes inputs, outputs, state, the arena (memref<?xi8>)
 // and the symbols (index); kernels take inputs then destinations, and have

@@ -3,10 +3,11 @@
 #include "compiler/transforms/KernelValues.h"
 #include "compiler/transforms/Plan.h"
 #include "compiler/transforms/Work.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/Support/Format.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 using namespace mlir;
@@ -309,6 +310,11 @@ std::string readable(int64_t bytes) {
 
 FailureOr<MemoryFit> fitMemory(func::FuncOp function, int64_t budget, int64_t batch,
                                        function_ref<KernelMemory(Operation *)> memory) {
+  auto ranges = function->getAttrOfType<DenseI64ArrayAttr>("nn.symbol_ranges");
+  for (auto [i, size] : llvm::enumerate(plannedSizes(function, batch)))
+    if (bool isNamed = i == 0 && batch; !isNamed && ranges && ranges[2 * i + 1] > *constantSize(size))
+      return function.emitError() << "a memory budget needs an upper bound of every size: give "
+                                  << (i == 0 ? "--batch or --max-batch" : "one at export");
   settleReturns(function);
   std::optional<Schedule> schedule(std::in_place, function, batch, memory);
   MemoryFit result;

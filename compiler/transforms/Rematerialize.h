@@ -10,8 +10,8 @@
 namespace nnc {
 
 /// Runs before planFunction, on kernels. Fails, with an error that says what is the least
-/// that was reached, if the arena stays larger than `budget` bytes, or if a size has no
-/// upper bound. `memory` is asked for each nn.kernel.
+/// that was reached, if the arena stays larger than `budget` bytes at plannedSizes(function,
+/// batch), or if a size has no upper bound. `memory` is asked for each nn.kernel.
 mlir::FailureOr<MemoryFit>
 fitMemory(mlir::func::FuncOp function, int64_t budget, int64_t batch,
           llvm::function_ref<nn::KernelMemory(mlir::Operation *kernel)> memory);

@@ -131,7 +131,7 @@ TEST_F(Cli, BenchTimesForwardAndTrainingSteps) {
 }
 
 TEST_F(Cli, MemoryBudgetIsKeptOrRefused) {
-  const std::string compile = "compile $MODELS/zoo/lenet.pt2 --loss cross_entropy -o lenet --batch 64 --memory-budget ";
+  const std::string compile = "compile $MODELS/zoo/lenet.pt2 --loss cross_entropy --cpu x86-64-v3 -o lenet --batch 64 --memory-budget ";
   EXPECT_REFUSED(nnc(compile + "2.5MB"), "the arena of train_step takes 3.031 MB, and 3.028 MB at least with values computed again; "
                                          "the budget is 2.5 MB: give more, or name a smaller batch by --batch");
   EXPECT_EQ(listing(), "");

@@ -8,6 +8,7 @@ import lit.formats
 config.name = "nnc"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir"]
+config.excludes = ["Inputs"]  # of tests
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = config.build_root
 

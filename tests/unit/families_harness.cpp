@@ -221,10 +221,7 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
 
   if (family == "naive")
     formNaiveKernels(function);
-  ASSERT_TRUE(succeeded(planFunction(function, /*batch=*/0, [&](Operation *op) {
-    auto kernel = cast<nn::KernelOp>(op);
-    return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
-  })));
+  ASSERT_TRUE(succeeded(planFunction(function, /*batch=*/0, [&](Operation *kernel) { return cpu::memoryOf(kernel, target); })));
   ASSERT_TRUE(
       succeeded(cpu::emitLoops(*module, target, [&](StringRef, StringRef name) { return offsets.at(name.str()); }, /*checkBounds=*/false)));
   ASSERT_TRUE(succeeded(verify(*module)));

@@ -111,10 +111,7 @@ CompiledCases::CompiledCases(ArrayRef<Case> cases, Configuration configuration, 
     formKernels(function, configuration.optimization);
   check(succeeded(verify(*module)) && succeeded(verifyStage(*module, Stage::Kernels)), "stage kernels");
   for (func::FuncOp function : graphs)
-    check(succeeded(planFunction(function, /*batch=*/0, [&](Operation *op) {
-      auto kernel = cast<nn::KernelOp>(op);
-      return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, *target);
-    })), "stage plan");
+    check(succeeded(planFunction(function, /*batch=*/0, [&](Operation *kernel) { return cpu::memoryOf(kernel, *target); })), "stage plan");
   check(succeeded(verify(*module)) && succeeded(verifyStage(*module, Stage::Plan)), "stage plan");
   StateLayout layout = layoutState(*module, [](StringRef, StringRef) -> StringRef { return {}; });
   for (const Entry &entry : layout.interface.entries)

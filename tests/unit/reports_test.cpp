@@ -34,10 +34,7 @@ protected:
     return *module->getOps<func::FuncOp>().begin();
   }
   ModelReport plan(func::FuncOp function, int64_t batch) {
-    EXPECT_TRUE(succeeded(planFunction(function, /*batch=*/0, [&](Operation *op) {
-      auto kernel = cast<nn::KernelOp>(op);
-      return cpu::scheduleFamily(kernel.getFamily()).memory(kernel, target);
-    })));
+    EXPECT_TRUE(succeeded(planFunction(function, /*batch=*/0, [&](Operation *kernel) { return cpu::memoryOf(kernel, target); })));
     ModelReport report;
     reportKernels(*module, target, /*optimized=*/true, batch, report);
     return report;
