@@ -172,15 +172,22 @@ struct TaskEmitter {
                     emit.mul(emit.rem(row, schedule.tileRows), layoutOfSlivers().rowStride));
   }
 
+  /// Where the panel of B starts that holds a vector of the block's columns.
+  Value startOfPanel(Value vector) {
+    return emit.add(emit.mul(emit.div(vector, schedule.tileVectors), schedule.blockReduction * schedule.tileColumns()),
+                    emit.mul(emit.rem(vector, schedule.tileVectors), schedule.lanes));
+  }
+
   void emitColumnsOfTiles(Value firstOfPanel, Value steps) {
     SliverLayout layout = layoutOfSlivers();
-    bool strips = singlePanel() && finishesStrips(problem, schedule);
+    // Results that are stored transposed leave by strips of columns. Others have rows that may be long:
+    // a few elements of each at a time would be slow.
+    bool strips = singlePanel() && problem.storesTransposed;
     packAllSlivers(firstOfPanel, steps);
     emit.tiles(emit.ceilDiv(columns, schedule.lanes), schedule.tileVectors,
                remainderOf(problem.n, schedule.lanes, schedule.tileVectors), [&](Value vector, int64_t tileVectors) {
       int64_t width = tileVectors * schedule.lanes;
-      Value panel = emit.add(emit.mul(emit.div(vector, schedule.tileVectors), schedule.blockReduction * schedule.tileColumns()),
-                             emit.mul(emit.rem(vector, schedule.tileVectors), schedule.lanes));
+      Value panel = startOfPanel(vector);
       Value column = emit.mul(vector, schedule.lanes), first = emit.add(firstColumn, column);
       Value left = isWhole() ? emit.index(width) : emit.min(emit.index(width), emit.sub(columns, column));
       emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows), [&](Value row, int64_t tileRows) {
@@ -224,53 +231,75 @@ struct TaskEmitter {
     bool allSlivers = packsAllSlivers(problem, schedule);
     if (allSlivers)
       packAllSlivers(firstOfPanel, steps);
-    emit.tiles(rows, schedule.tileRows, remainderOf(problem.m, 1, schedule.tileRows),
-               [&](Value row, int64_t tileRows) {
-                 sliverStart = allSlivers ? startOfSliver(row) : emit.index(0);
-                 if (!allSlivers)
-                   emitPackSliver(emit, problem.a, type, layout, emit.index(tileRows), batch,
-                                  emit.add(firstRow, row), firstOfPanel, steps, sliver, sliverStart);
-                 Value blockRow = singlePanel() ? emit.index(0) : row;
-                 emitRowOfTiles(firstOfPanel, steps, layout, tileRows, blockRow);
-                 if (singlePanel())
-                   finishBlock(row, blockRow, emit.index(tileRows), emit.index(0), columns);
-               });
+    emit.loop(emit.index(0), rows, schedule.tileRows, [&](Value row) {
+      Value height = remainderOf(problem.m, 1, schedule.tileRows) == 0
+                         ? emit.index(schedule.tileRows)
+                         : emit.min(emit.index(schedule.tileRows), emit.sub(rows, row));
+      Value start = allSlivers ? startOfSliver(row) : emit.index(0);
+      if (!allSlivers)
+        emitPackSliver(emit, problem.a, type, layout, height, batch, emit.add(firstRow, row), firstOfPanel, steps,
+                       sliver, start);
+      emitRowOfTiles(firstOfPanel, steps, layout, start, row, height);
+    });
   }
 
-  void emitRowOfTiles(Value firstOfPanel, Value steps, SliverLayout layout, int64_t tileRows,
-                      Value blockRow) {
-    int64_t width = schedule.tileColumns();
+  /// Covers a row of tiles of `height` rows: one tile, or where fewer are left those of their rest.
+  void coverHeight(Value height, function_ref<void(Value row, int64_t tileRows)> tile) {
+    std::optional<int64_t> rest = remainderOf(problem.m, 1, schedule.tileRows);
+    emit.branch(
+        emit.lessEqual(emit.index(schedule.tileRows), height), [&] { tile(emit.index(0), schedule.tileRows); },
+        [&] {
+          if (rest && *rest > 0)
+            tile(emit.index(0), *rest);
+          else if (!rest)
+            emit.tiles(height, llvm::bit_floor(uint64_t(schedule.tileRows - 1)), std::nullopt, tile);
+        });
+  }
+
+  /// Where all of k is at hand, each tile leaves as it is made: what is stored lies beside what
+  /// the tile before it stored, and gets to memory while the next is computed.
+  void emitRowOfTiles(Value firstOfPanel, Value steps, SliverLayout layout, Value firstSliver, Value row, Value height) {
+    auto tile = [&](Value column, int64_t tileVectors, function_ref<Value(Value step, int64_t vector)> right,
+                    function_ref<void(Value step, int64_t vector)> prefetch) {
+      Value blockRow = singlePanel() ? emit.index(0) : row, blockColumn = singlePanel() ? emit.index(0) : column;
+      coverHeight(height, [&](Value below, int64_t tileRows) {
+        sliverStart = emit.add(firstSliver, emit.mul(below, layout.rowStride));
+        emitTile(layout, tileRows, tileVectors, steps, emit.add(blockRow, below), blockColumn, right, prefetch);
+      });
+      Value width = emit.index(tileVectors * schedule.lanes);
+      if (singlePanel())
+        finishBlock(row, blockRow, height, column, isWhole() ? width : emit.min(width, emit.sub(columns, column)));
+    };
     if (schedule.packB) {
       emit.tiles(emit.ceilDiv(columns, schedule.lanes), schedule.tileVectors,
                  remainderOf(problem.n, schedule.lanes, schedule.tileVectors),
                  [&](Value vector, int64_t tileVectors) {
-                   Value panel = emit.div(vector, schedule.tileVectors);
-                   Value start = emit.add(
-                       emit.mul(panel, schedule.blockReduction * width),
-                       emit.mul(emit.rem(vector, schedule.tileVectors), schedule.lanes));
-                   emitTile(layout, tileRows, tileVectors, steps, blockRow,
-                            emit.mul(vector, schedule.lanes), [&](Value step, int64_t j) {
-                              Value at = emit.add(start, emit.mul(step, width));
-                              return emit.load(type, panels, emit.add(at, j * schedule.lanes));
-                            });
+                   Value start = startOfPanel(vector);
+                   auto right = [&](Value step, int64_t j) {
+                     Value at = emit.add(start, emit.mul(step, schedule.tileColumns()));
+                     return emit.load(type, panels, emit.add(at, j * schedule.lanes));
+                   };
+                   tile(emit.mul(vector, schedule.lanes), tileVectors, right, nullptr);
                  });
       return;
     }
-    // Vectors of packed weights that are asked for ahead: they come from memory in a large network.
+    // Packed weights come from memory in a large network. Many rows of tiles find them in cache.
     constexpr int64_t stepsAhead = 64;
+    bool streams = problem.b.packed && (!problem.m.isStatic() || problem.m.fixed <= 2 * schedule.tileRows);
     auto inPlace = [&](Value column, int64_t tileVectors, Value active) {
-      emitTile(layout, tileRows, tileVectors, steps, blockRow, column,
-               [&](Value step, int64_t j) {
-                 Value first = emit.add(firstColumn, column);
-                 if (problem.b.packed && j == 0)
-                   emitStreamPrefetch(emit, type, step, tileVectors, [&](Value vector) {
-                     problem.b.prefetch(emit.builder, emit.loc, batch, emit.add(first, emit.mul(vector, schedule.lanes)),
-                                        emit.add(emit.add(firstOfPanel, step), stepsAhead));
-                   });
-                 Value at = emit.add(first, j * schedule.lanes);
-                 return problem.b.vector(emit.builder, emit.loc, type, batch, at,
-                                         emit.add(firstOfPanel, step), active);
-               });
+      Value first = emit.add(firstColumn, column);
+      auto right = [&](Value step, int64_t j) {
+        return problem.b.vector(emit.builder, emit.loc, type, batch, emit.add(first, j * schedule.lanes),
+                                emit.add(firstOfPanel, step), active);
+      };
+      auto ahead = [&](Value step, int64_t j) {
+        problem.b.prefetch(emit.builder, emit.loc, batch, emit.add(first, j * schedule.lanes),
+                           emit.add(emit.add(firstOfPanel, step), stepsAhead));
+      };
+      if (streams)
+        tile(column, tileVectors, right, ahead);
+      else
+        tile(column, tileVectors, right, nullptr);
     };
     // Packed weights fill their last panel with zeros: nothing to mask.
     Value readable = columns;
@@ -285,7 +314,7 @@ struct TaskEmitter {
     emit.tiles(full, schedule.tileVectors, remainder, [&](Value vector, int64_t tileVectors) {
       inPlace(emit.mul(vector, schedule.lanes), tileVectors, {});
     });
-    if (problem.b.packed || (problem.n.isStatic() && problem.n.fixed % schedule.lanes == 0))
+    if (problem.b.packed || isWhole())
       return;
     Value end = emit.mul(full, schedule.lanes);
     emit.branch(emit.less(end, columns), [&] { inPlace(end, 1, emit.sub(columns, end)); });
@@ -293,7 +322,8 @@ struct TaskEmitter {
 
   /// One register tile over `steps`, into the block of C at (row, column).
   void emitTile(SliverLayout layout, int64_t tileRows, int64_t tileVectors, Value steps, Value row,
-                Value column, function_ref<Value(Value step, int64_t vector)> right) {
+                Value column, function_ref<Value(Value step, int64_t vector)> right,
+                function_ref<void(Value step, int64_t vector)> prefetch = nullptr) {
     RegisterTile tile{tileRows, tileVectors, type};
     auto position = [&](int64_t i, int64_t j) {
       return emit.add(emit.add(emit.mul(emit.add(row, i), pitch), column), j * schedule.lanes);
@@ -303,16 +333,10 @@ struct TaskEmitter {
       for (int64_t i = 0; i < tileRows; ++i)
         for (int64_t j = 0; j < tileVectors; ++j)
           initial[i * tileVectors + j] = emit.load(type, block, position(i, j));
-    Values sums =
-        emit.loop(emit.index(0), steps, 1, initial, [&](Value step, ValueRange accumulators) {
-          Value start = emit.add(sliverStart, emit.mul(step, layout.stepStride));
-          return emitOuterStep(
-              emit, tile, accumulators,
-              [&](int64_t i) {
-                return emit.loadScalar(sliver, emit.add(start, i * layout.rowStride));
-              },
-              [&](int64_t j) { return right(step, j); });
-        });
+    auto left = [&](Value step, int64_t i) {
+      return emit.loadScalar(sliver, emit.add(emit.add(sliverStart, emit.mul(step, layout.stepStride)), i * layout.rowStride));
+    };
+    Values sums = emitOuterProduct(emit, tile, initial, steps, {left, right, prefetch});
     for (int64_t i = 0; i < tileRows; ++i)
       for (int64_t j = 0; j < tileVectors; ++j)
         emit.store(sums[i * tileVectors + j], block, position(i, j));

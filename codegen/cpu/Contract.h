@@ -86,7 +86,7 @@ struct ContractSchedule {
   bool packB = true;
   /// Order of a task's register tiles. Columns outermost: all of A's
   /// block is packed, a panel of B stays in first-level cache while rows pass. Otherwise a row
-  /// of tiles after the other, with its sliver of A in first-level cache.
+  /// of tiles after the other, with its sliver of A in first-level cache and B in the second.
   bool columnsOutermost = false;
   bool dynamic = false;       // decided for usual sizes, where one is not known
   double cycles = 0;          // Outer: what the cost model expects of a product's multiply-adds

@@ -2,6 +2,7 @@
 // in vector instructions of one core, which issues about one multiply-add and
 // two loads of a vector a cycle.
 #include "codegen/cpu/Contract.h"
+#include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Target.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -31,13 +32,11 @@ struct Sizes {
   double fmasPerCycle; // of vectors
 };
 
-/// Cost of one step over k: multiply-adds, but no fewer than loads (as many a
-/// cycle), nor than their latency allows on a core that starts two a cycle.
+/// Cost of one step over k.
 double tileStepCost(const Sizes &sizes, int64_t rows, int64_t vectors) {
-  double step = std::max<double>({double(rows * vectors), double(rows + vectors), 8});
   // High tiles reuse B's vectors more and pack A in wider pieces; where two multiply-adds
   // of vectors start a cycle, a vector of B from the second-level cache costs twice as much.
-  return step + 0.02 * rows + 0.15 * sizes.fmasPerCycle * vectors;
+  return outerStepCost(rows, vectors, sizes.registers) + 0.02 * rows + 0.15 * sizes.fmasPerCycle * vectors;
 }
 
 /// Steps over the whole of C, its edges included.
@@ -88,12 +87,12 @@ void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Targ
   int64_t unit = std::lcm(schedule.tileColumns(), sizes.lanes);
   int64_t allRows = llvm::alignTo(sizes.m, schedule.tileRows), allColumns = llvm::alignTo(sizes.n, unit);
   double total = double(sizes.batch) * sizes.m * sizes.n * sizes.k / sizes.lanes;
-  double limit = std::clamp<double>(total / (problem.storesTransposed ? 8 : 16), taskVectorSteps, 8 * taskVectorSteps);
+  double limit = std::clamp<double>(total / (problem.storesTransposed ? 8 : 16), taskVectorSteps, 16 * taskVectorSteps);
   bool isDot = schedule.kind == ContractSchedule::Kind::Dot;
   double packA = isDot ? 0 : packingCost(problem.a.contiguous, problem.a.contiguous);
   double packB = schedule.packB ? packingCost(problem.b.contiguous, Contiguous::Outer) : 0;
   // Cycles an element of what was packed ahead takes from the third level: some thirty bytes a cycle, asked for ahead.
-  double streamB = problem.b.packed && schedule.columnsOutermost ? sizes.elementBytes / 32.0 : 0;
+  double streamB = problem.b.packed ? sizes.elementBytes / 32.0 : 0;
   int64_t panelSteps = schedule.blockReduction;
   bool isSinglePanel = sizes.k <= panelSteps;
   double best = -1;
@@ -103,12 +102,13 @@ void chooseBlocks(const ContractProblem &problem, const Sizes &sizes, const Targ
     for (int64_t columns = unit; columns <= std::min<int64_t>(allColumns, 2048); columns += unit) {
       bool isSmallest = rows == rowUnit && columns == unit;
       // Columns outermost: all of A's block, one panel of B, and C's block or a strip of it.
+      // Rows outermost: B's block, and C's unless it is finished at once.
       int64_t kept = schedule.columnsOutermost
-                         ? (rows + (schedule.packB ? columns : schedule.tileColumns())) * panelSteps + rows * (isSinglePanel && problem.b.packed ? schedule.tileColumns() : columns)
-                         : (schedule.packB ? columns * panelSteps : 0) + (isSinglePanel ? schedule.tileRows : rows) * columns;
+                         ? (rows + (schedule.packB ? columns : schedule.tileColumns())) * panelSteps + rows * (isSinglePanel && problem.storesTransposed ? schedule.tileColumns() : columns)
+                         : (isDot ? 0 : columns * panelSteps) + (isSinglePanel ? schedule.tileRows : rows) * columns;
       double steps = double(std::min(rows, sizes.m)) * std::min(columns, sizes.n) * sizes.k / sizes.lanes;
       double streamed = rows <= 8 ? double(columns) * sizes.k * sizes.elementBytes : 0;
-      if (!isSmallest && (kept * sizes.elementBytes > target.l2 * 5 / 8 || steps > limit ||
+      if (!isSmallest && (kept * sizes.elementBytes > target.l2 / 2 || steps > limit ||
                           streamed > taskStreamBytes))
         break;
       double cost = packA * sizes.m * sizes.k * llvm::divideCeil(sizes.n, columns) +
@@ -154,17 +154,18 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
       schedule.packB = false;
   }
 
-  // Sixteen registers make tiles so small that B's vectors come too often for the second-level
-  // cache: a panel of B stays in the first while several rows of tiles pass. What is packed here
-  // must stay in the second: both operands, or one beside blocks of the other.
+  // Results that leave as columns, and a B that is packed here, go column by column of tiles if
+  // what is packed stays in the second-level cache: both operands, or one beside blocks of the other.
   bool fits = (sizes.m + sizes.n) * sizes.k * sizes.elementBytes <= target.l2 * 5 / 8 ||
               std::min(sizes.m, sizes.n) * sizes.k * sizes.elementBytes <= target.l2 / 4;
-  schedule.columnsOutermost = schedule.kind == ContractSchedule::Kind::Outer && (sizes.registers == 16 || problem.storesTransposed) &&
-                              (problem.b.packed || (schedule.packB && fits)) &&
-                              (!problem.m.isStatic() || problem.storesTransposed || sizes.m >= 3 * schedule.tileRows);
+  bool severalRowsOfTiles = !problem.m.isStatic() || sizes.m >= 3 * schedule.tileRows;
+  schedule.columnsOutermost =
+      schedule.kind == ContractSchedule::Kind::Outer &&
+      (problem.storesTransposed || (sizes.registers == 16 && schedule.packB && fits && severalRowsOfTiles));
 
-  // Equal panels over k, small enough that panel and sliver stay in the second-level cache.
-  int64_t longest = std::max<int64_t>(target.l2 / 2 / (96 * sizes.elementBytes), 256);
+  // Equal panels over k. Small tiles read B more often, from the second-level cache: wide blocks of short panels.
+  int64_t columnsKept = sizes.registers == 16 ? 128 : 96;
+  int64_t longest = std::max<int64_t>(target.l2 / 2 / (columnsKept * sizes.elementBytes), 256);
   if (schedule.columnsOutermost)
     longest = std::max<int64_t>(target.l1 * 5 / 4 / (schedule.tileColumns() * sizes.elementBytes), 128);
   longest = std::min<int64_t>(longest, problem.a.contiguous == Contiguous::Outer ? 512 : 1024);

@@ -17,10 +17,6 @@ bool packsAllSlivers(const ContractProblem &problem, const ContractSchedule &sch
   return schedule.columnsOutermost || problem.a.contiguous == ProductOperand::Contiguous::Outer;
 }
 
-bool finishesStrips(const ContractProblem &problem, const ContractSchedule &schedule) {
-  return schedule.columnsOutermost && problem.b.packed;
-}
-
 ContractScratch::ContractScratch(const ContractProblem &problem, const ContractSchedule &schedule) {
   int64_t line = 64 / (problem.elementType.getIntOrFloatBitWidth() / 8);
   elementBytes = 64 / line;
@@ -36,7 +32,8 @@ ContractScratch::ContractScratch(const ContractProblem &problem, const ContractS
       sliver *= llvm::divideCeil(schedule.blockRows, schedule.tileRows);
   }
   bool singlePanel = schedule.kind == ContractSchedule::Kind::Outer && isSinglePanel(problem, schedule);
-  int64_t keptColumns = singlePanel && finishesStrips(problem, schedule) ? schedule.tileColumns() : columns;
+  bool keepsAllColumns = !singlePanel || (schedule.columnsOutermost && !problem.storesTransposed);
+  int64_t keptColumns = keepsAllColumns ? columns : schedule.tileColumns();
   int64_t keptRows = singlePanel && !schedule.columnsOutermost ? schedule.tileRows : schedule.blockRows;
   pitch = llvm::alignTo(keptColumns, line) + line;
   keptRows = llvm::alignTo(keptRows, schedule.tileRows);

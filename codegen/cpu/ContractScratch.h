@@ -12,10 +12,6 @@ bool isSinglePanel(const ContractProblem &problem, const ContractSchedule &sched
 /// All of a block's rows of A are packed before its first register tile.
 bool packsAllSlivers(const ContractProblem &problem, const ContractSchedule &schedule);
 
-/// Results leave column by column of tiles, as they are made. Not those of a B that is packed
-/// here, which may have rows of many pixels: a few elements of each at a time would be slow.
-bool finishesStrips(const ContractProblem &problem, const ContractSchedule &schedule);
-
 /// Worker scratch in elements: panels of B, slivers of A, the block of C.
 struct ContractScratch {
   int64_t panels = 0, sliver = 0, sliverApart = 0, block = 0, pitch = 0, dotPitch = 0, elementBytes = 0;

@@ -192,25 +192,20 @@ struct WinogradTask {
         RegisterTile registers{rows, vectors, type};
         Value at = emit.add(line, tile);
         Value from = inputPlace(at);
-        Values sums = emit.loop(
-            emit.index(0), emit.index(channels.reduced), 1, registers.zeros(emit),
-            [&](Value channel, ValueRange carried) {
-              Value filter = emit.add(panel, emit.mul(channel, lanes));
-              for (int64_t j = 0; j < vectors; ++j) {
-                int64_t ahead = j * points * points * channels.reduced + prefetchDistance;
-                problem.prefetchFilter(emit.builder, emit.loc, emit.add(filter, ahead * lanes));
-              }
-              return emitOuterStep(
-                  emit, registers, carried,
-                  [&](int64_t i) {
-                    return emit.loadScalar(inputs,
-                                           emit.add(emit.add(from, channel), i * sizes.inputPitch));
-                  },
-                  [&](int64_t j) {
-                    return problem.filter(emit.builder, emit.loc, type,
-                                          emit.add(filter, j * points * points * channels.reduced * lanes), Value());
-                  });
-            });
+        auto filter = [&](Value channel, int64_t j) {
+          return emit.add(emit.add(panel, emit.mul(channel, lanes)), j * points * points * channels.reduced * lanes);
+        };
+        Values sums = emitOuterProduct(
+            emit, registers, registers.zeros(emit), emit.index(channels.reduced),
+            {[&](Value channel, int64_t i) {
+               return emit.loadScalar(inputs, emit.add(emit.add(from, channel), i * sizes.inputPitch));
+             },
+             [&](Value channel, int64_t j) {
+               return problem.filter(emit.builder, emit.loc, type, filter(channel, j), Value());
+             },
+             [&](Value channel, int64_t j) {
+               problem.prefetchFilter(emit.builder, emit.loc, emit.add(filter(channel, j), prefetchDistance * lanes));
+             }});
         for (int64_t i = 0; i < rows; ++i)
           for (int64_t j = 0; j < vectors; ++j)
             emit.store(sums[i * vectors + j], products,

@@ -1,6 +1,7 @@
-// The cost model of Winograd convolutions. Costs are in cycles of one core, which
-// starts about one multiply-add of a vector a cycle.
+// The cost model of Winograd convolutions. Costs are in multiply-adds of a vector of one core,
+// which starts one of 64 bytes a cycle, or two shorter ones.
 #include "codegen/cpu/ConvolutionWinograd.h"
+#include "codegen/cpu/MicroKernel.h"
 #include "codegen/cpu/Target.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -19,8 +20,11 @@ constexpr int64_t usualBatch = 16;
 // Tiles of a task: fewer read the packed filter too often, more leave the second-level cache.
 constexpr int64_t fewTiles = 24, manyTiles = 64;
 
-// Bytes a cycle from the shared cache and from memory.
-constexpr double sharedRate = 14, memoryRate = 6;
+// Bytes from the shared cache and from memory while a multiply-add of a vector starts.
+struct ReadRates {
+  double shared, memory;
+  explicit ReadRates(const Target &target) : shared(target.vectorBytes >= 64 ? 14 : 7), memory(target.vectorBytes >= 64 ? 6 : 2) {}
+};
 constexpr int64_t sharedBytes = 8 << 20;
 
 struct Model {
@@ -45,10 +49,8 @@ struct Model {
     panels = llvm::divideCeil(channels.result, lanes);
   }
 
-  static double stepCost(int64_t rows, int64_t vectors) {
-    return rows && vectors
-               ? std::max<double>({double(rows * vectors), (rows + vectors) * 0.6, 8}) + 0.3
-               : 0.0;
+  double stepCost(int64_t rows, int64_t vectors) const {
+    return rows && vectors ? outerStepCost(rows, vectors, registers) + 0.3 : 0.0;
   }
 
   /// Cycles of one product and channel of `tiles` x `count` vectors; chooses the register tile.
@@ -157,7 +159,8 @@ double filterReadCycles(int64_t elements, const ConvolutionProblem &problem,
   double bytes = double(elements) * problem.elementType.getIntOrFloatBitWidth() / 8;
   if (bytes <= target.l2 / 2)
     return 0;
-  return bytes / (bytes <= sharedBytes ? sharedRate : memoryRate);
+  ReadRates rates(target);
+  return bytes / (bytes <= sharedBytes ? rates.shared : rates.memory);
 }
 
 double winogradFilterCycles(const ConvolutionProblem &problem, const Target &target,
@@ -166,7 +169,7 @@ double winogradFilterCycles(const ConvolutionProblem &problem, const Target &tar
   double vectors = double(model.panels) * model.channels.reduced;
   double bytes = vectors * model.products * target.vectorBytes;
   // Turning and transforming; writing, which reads the lines first.
-  return vectors * (model.lanes * 5 + model.products * 3) + bytes / (memoryRate / 2);
+  return vectors * (model.lanes * 5 + model.products * 3) + bytes / (ReadRates(target).memory / 2);
 }
 
 } // namespace nnc::cpu

@@ -1,6 +1,7 @@
 #include "codegen/cpu/MicroKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -8,6 +9,8 @@
 #include "mlir/IR/Matchers.h"
 
 #include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
 
 using namespace mlir;
 
@@ -56,6 +59,15 @@ Value LoopEmitter::lessEqual(Value left, Value right) {
   return builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::sle, left, right);
 }
 
+Value LoopEmitter::opaque(int64_t value) {
+  Type word = builder.getI64Type();
+  Value known = arith::ConstantIntOp::create(builder, loc, value, 64);
+  auto same = LLVM::InlineAsmOp::create(builder, loc, word, known, /*asm_string=*/"", /*constraints=*/"=r,0",
+                                        /*has_side_effects=*/false, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                                        /*asm_dialect=*/{}, /*operand_attrs=*/{});
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), same.getResult(0));
+}
+
 Values LoopEmitter::delinearize(Value number, ArrayRef<Value> sizes) {
   Values digits(sizes.size());
   for (size_t i = sizes.size(); i-- > 1;) {
@@ -88,6 +100,18 @@ Values LoopEmitter::loop(Value low, Value high, int64_t step, ValueRange initial
                                  scf::YieldOp::create(builder, loc, next);
                                });
   return Values(op.getResults());
+}
+
+Values LoopEmitter::unrolled(Value low, Value high, int64_t factor, ValueRange initial,
+                             function_ref<Values(Value, int64_t, ValueRange)> body) {
+  Value whole = sub(high, rem(sub(high, low), index(factor)));
+  Values carried = loop(low, whole, factor, initial, [&](Value i, ValueRange before) {
+    Values current(before);
+    for (int64_t place = 0; place < factor; ++place)
+      current = body(add(i, place), place, current);
+    return current;
+  });
+  return loop(whole, high, 1, carried, [&](Value i, ValueRange before) { return body(i, 0, before); });
 }
 
 void LoopEmitter::branch(Value condition, function_ref<void()> then,
@@ -210,18 +234,6 @@ void LoopEmitter::prefetch(Value buffer, Value at) {
   memref::PrefetchOp::create(builder, loc, buffer, ValueRange{at}, /*isWrite=*/false,
                              /*localityHint=*/3, /*isDataCache=*/true);
 }
-void emitStreamPrefetch(LoopEmitter &emit, VectorType type, Value step, int64_t vectors,
-                        function_ref<void(Value)> prefetch) {
-  constexpr int64_t lineBits = 512;
-  bool halfLines = type.getNumElements() * type.getElementTypeBitWidth() <= lineBits / 2;
-  for (int64_t j = 0; j < vectors; ++j) {
-    if (halfLines && j + 1 < vectors)
-      prefetch(emit.add(emit.rem(step, 2), j++));
-    else
-      prefetch(emit.index(j));
-  }
-}
-
 void LoopEmitter::storeScalar(Value scalar, Value buffer, Value at) {
   memref::StoreOp::create(builder, loc, scalar, buffer, ValueRange{at});
 }
@@ -248,6 +260,32 @@ Values emitOuterStep(LoopEmitter &emit, const RegisterTile &tile, ValueRange acc
                                            accumulators[i * tile.columns + j]));
   }
   return next;
+}
+
+Values emitOuterProduct(LoopEmitter &emit, const RegisterTile &tile, ValueRange initial, Value steps,
+                        const OuterProduct &of) {
+  // The two threads of a core share the instructions that it can take up in a cycle: then not
+  // the multiply-adds but their number is the limit, and counting in every step costs a tenth.
+  // Not of high tiles: LLVM would load their vectors early, into registers that they need.
+  int64_t together = tile.columns > 1 ? 4 : 1;
+  int64_t stepsPerLine = std::max<int64_t>(1, 512 / (tile.type.getNumElements() * tile.type.getElementTypeBitWidth()));
+  return emit.unrolled(emit.index(0), steps, together, initial, [&](Value step, int64_t place, ValueRange carried) {
+    for (int64_t j = 0; of.prefetch && place % stepsPerLine == 0 && j < tile.columns; ++j)
+      of.prefetch(step, j);
+    return emitOuterStep(
+        emit, tile, carried, [&](int64_t i) { return of.scalar(step, i); },
+        [&](int64_t j) { return of.vector(step, j); });
+  });
+}
+
+double outerStepCost(int64_t rows, int64_t vectors, int64_t registers) {
+  double multiplyAdds = rows * vectors, loads = rows + vectors;
+  // Eight in flight hide the latency of a core that starts two a cycle.
+  constexpr double inFlight = 8;
+  // Such a core (short vectors, sixteen registers) takes up six instructions a cycle, or three
+  // when its other thread is busy: two thirds of a multiply-add each.
+  double instructions = registers == 16 ? (multiplyAdds + loads) * 2 / 3 : 0;
+  return std::max({multiplyAdds, loads, inFlight, instructions});
 }
 
 Values emitDotStep(LoopEmitter &emit, const RegisterTile &tile, ValueRange accumulators,

@@ -41,6 +41,8 @@ public:
   mlir::Value max(mlir::Value left, mlir::Value right);
   mlir::Value less(mlir::Value left, mlir::Value right);
   mlir::Value lessEqual(mlir::Value left, mlir::Value right);
+  /// The same index, of which LLVM does not know the value. Equal ones may become one.
+  mlir::Value opaque(int64_t value);
   /// `number` counted in mixed radix: digits for `sizes`, the last one fastest.
   Values delinearize(mlir::Value number, llvm::ArrayRef<mlir::Value> sizes);
 
@@ -49,6 +51,9 @@ public:
   /// A loop that carries values.
   Values loop(mlir::Value low, mlir::Value high, int64_t step, mlir::ValueRange initial,
               llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
+  /// The same, with the bodies of `factor` steps in a row: body(i, place in the row, carried).
+  Values unrolled(mlir::Value low, mlir::Value high, int64_t factor, mlir::ValueRange initial,
+                  llvm::function_ref<Values(mlir::Value, int64_t, mlir::ValueRange)> body);
   void branch(mlir::Value condition, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise = nullptr);
   /// What `then` computes where the condition holds, `otherwise` elsewhere.
@@ -79,12 +84,6 @@ public:
   mlir::Value view(mlir::Value bytes, mlir::Value byteOffset, int64_t count, mlir::Type type);
 };
 
-/// Asks, in step `step` of a loop, for the lines that `vectors` streams of one vector a step will
-/// read: prefetch(v) for the stream v, an index. Where a line holds the vectors of two steps,
-/// each is asked for once, in turns.
-void emitStreamPrefetch(LoopEmitter &emit, mlir::VectorType type, mlir::Value step, int64_t vectors,
-                        llvm::function_ref<void(mlir::Value vector)> prefetch);
-
 /// The value of a constant index, if it is one.
 std::optional<int64_t> constantIndex(mlir::Value value);
 
@@ -105,6 +104,23 @@ struct RegisterTile {
 Values emitOuterStep(LoopEmitter &emit, const RegisterTile &tile, mlir::ValueRange accumulators,
                      llvm::function_ref<mlir::Value(int64_t row)> scalar,
                      llvm::function_ref<mlir::Value(int64_t column)> vector);
+
+/// Where the sums of a register tile get their operands.
+struct OuterProduct {
+  llvm::function_ref<mlir::Value(mlir::Value step, int64_t row)> scalar;
+  llvm::function_ref<mlir::Value(mlir::Value step, int64_t column)> vector;
+  /// Null, or asks for a line of cache that a column's vectors will come from: emitted for each
+  /// column as often as its vectors, one after the other in memory, begin a line.
+  llvm::function_ref<void(mlir::Value step, int64_t column)> prefetch = nullptr;
+};
+
+/// initial[i][j] + the sum over steps [0, steps) of splat(scalar(i)) * vector(j).
+Values emitOuterProduct(LoopEmitter &emit, const RegisterTile &tile, mlir::ValueRange initial, mlir::Value steps,
+                        const OuterProduct &of);
+
+/// What a step of an outer-product tile costs a core with that many vector registers, in
+/// multiply-adds of vectors.
+double outerStepCost(int64_t rows, int64_t vectors, int64_t registers);
 
 /// One step of a dot-product tile: acc[i][j] += left(i) * right(j), lane by lane.
 Values emitDotStep(LoopEmitter &emit, const RegisterTile &tile, mlir::ValueRange accumulators,

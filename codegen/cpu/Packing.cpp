@@ -37,6 +37,8 @@ void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, VectorType type,
     emit.loop(emit.index(0), rows, 1, [&](Value row) {
       Value to = emit.add(start, emit.mul(row, layout.rowStride));
       emit.vectors(steps, lanes, [&](Value step, Value active) {
+        // The sliver after this one, a row's piece of a few lines at a time, which hardware does not foresee.
+        a.prefetch(b, loc, batch, emit.add(m, emit.add(row, rows)), emit.add(k, step));
         Value vector = a.vector(b, loc, type, batch, emit.add(m, row), emit.add(k, step), active);
         emit.store(vector, sliver, emit.add(to, step));
       });

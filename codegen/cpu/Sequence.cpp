@@ -137,15 +137,15 @@ private:
       tiles(index(width / lanes), across, std::nullopt, [&](Value first, int64_t wide) {
         RegisterTile tile{count, wide, vector};
         Value left = mul(first, lanes);
-        Values sums = loop(index(0), index(hidden), 1, tile.zeros(*this), [&](Value k, ValueRange carried) {
-          Value at = add(add(weights, mul(k, width)), left);
-          for (int64_t j = 0; j < wide; j += perLine)
-            prefetch(packed, add(at, stepsAhead * width + j * lanes));
-          return emitOuterStep(
-              *this, tile, carried,
-              [&](int64_t i) { return loadScalar(state, add(now, add(mul(add(row, i), pitch), k))); },
-              [&](int64_t j) { return load(vector, packed, add(at, j * lanes)); });
-        });
+        auto place = [&](Value k, int64_t j) { return add(add(add(weights, mul(k, width)), left), j * lanes); };
+        Values sums = emitOuterProduct(
+            *this, tile, tile.zeros(*this), index(hidden),
+            {[&](Value k, int64_t i) { return loadScalar(state, add(now, add(mul(add(row, i), pitch), k))); },
+             [&](Value k, int64_t j) {
+               if (j % perLine == 0)
+                 prefetch(packed, add(place(k, j), stepsAhead * width));
+               return load(vector, packed, place(k, j));
+             }});
         for (int64_t i = 0; i < count; ++i)
           for (int64_t j = 0; j < wide; ++j)
             store(sums[i * wide + j], products, add(add(mul(add(row, i), width), left), j * lanes));

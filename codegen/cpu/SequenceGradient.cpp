@@ -169,13 +169,13 @@ private:
           for (int64_t i = 0; i < count; ++i)
             for (int64_t j = 0; j < wide; ++j)
               sums.push_back(load(vector, state, place(i, j)));
-          sums = loop(index(0), index(depth), 1, sums, [&](Value k, ValueRange carried) {
-            Value weights = add(add(mul(panel, depth), mul(k, panelWidth)), column);
-            return emitOuterStep(
-                *this, tile, carried,
-                [&](int64_t i) { return loadScalar(flows, add(mul(add(row, i), flowsPitch), k)); },
-                [&](int64_t j) { return load(vector, packed, add(weights, j * lanes)); });
-          });
+          sums = emitOuterProduct(
+              *this, tile, sums, index(depth),
+              {[&](Value k, int64_t i) { return loadScalar(flows, add(mul(add(row, i), flowsPitch), k)); },
+               [&](Value k, int64_t j) {
+                 Value weights = add(add(mul(panel, depth), mul(k, panelWidth)), column);
+                 return load(vector, packed, add(weights, j * lanes));
+               }});
           for (int64_t i = 0; i < count; ++i)
             for (int64_t j = 0; j < wide; ++j)
               store(sums[i * wide + j], state, place(i, j));
