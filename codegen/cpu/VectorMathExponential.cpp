@@ -91,15 +91,14 @@ Value emitTanh(VectorMathEmitter &e, Value x) {
   return e.copySign(e.select(isSmall, small, quotient), x);
 }
 
-// t = exp(-|x|): q = 1 / (1 + t) where x >= 0; elsewhere q = t / (1 + t), which is
-// t - t q, too, and there the roundings of 1 + t and of the division hardly count.
+// 1 / (1 + exp(-x)). The argument of exp is kept where one power of two is enough: below, it
+// no longer counts beside 1; above, the result is subnormal in exact arithmetic, and 0 here.
 Value emitLogistic(VectorMathEmitter &e, Value x) {
-  Value argument = e.atLeast(e.negate(e.absolute(x)), e.is64() ? -746.0 : -104.0);
-  Value t = expOfClamped(e, argument);
+  Value argument = e.atMost(e.atLeast(e.negate(x), e.is64() ? -700.0 : -87.0), e.is64() ? 710.0 : 89.0);
+  Reduced reduced = reduce(e, argument, e.bias());
+  Value t = e.mul(expOfRest(e, reduced.r), e.powerOfTwo(reduced.bits));
   Value one = e.constant(1.0);
-  Value negative = e.compare(VectorMathEmitter::Predicate::OLT, x, e.constant(0.0));
-  Value q = e.div(e.select(negative, t, one), e.add(one, t));
-  return e.select(negative, e.fma(e.negate(t), q, t), q);
+  return e.div(one, e.add(one, t));
 }
 
 // Near 0: x + x q(x^2). Elsewhere 1 - erfc(|x|), where erfc is 2^q(|x|) in f32 and
