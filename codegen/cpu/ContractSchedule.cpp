@@ -49,13 +49,16 @@ double tilingCost(const Sizes &sizes, int64_t rows, int64_t vectors) {
          fullVectors * cost(restRows, vectors) + cost(restRows, restVectors);
 }
 
-void chooseOuterTile(const Sizes &sizes, ContractSchedule &schedule) {
+void chooseOuterTile(const Sizes &sizes, bool turnsRows, ContractSchedule &schedule) {
   // Registers beside the accumulators: the vectors of B and one splat.
   double best = 0;
   for (int64_t vectors = 1; vectors <= 4; ++vectors) {
     int64_t most = (sizes.registers - vectors - (vectors > 1 ? 1 : 0)) / vectors;
     for (int64_t rows = 1; rows <= std::min<int64_t>(most, 28); ++rows) {
       double cost = tilingCost(sizes, rows, vectors);
+      // Vectors along the rows of A fall apart into those of tiles, or overlap.
+      if (turnsRows && sizes.lanes % rows != 0)
+        cost *= 1.1;
       if (schedule.tileRows == 0 || cost < best) {
         best = cost;
         schedule.tileRows = rows;
@@ -146,7 +149,7 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
     schedule.packB = false;
     chooseDotTile(sizes, schedule);
   } else {
-    chooseOuterTile(sizes, schedule);
+    chooseOuterTile(sizes, problem.a.contiguous == Contiguous::Outer && sizes.registers == 16, schedule);
     if (alongReduction && !problem.m.isStatic())
       schedule.dotRows = 4;
     schedule.packB = !problem.b.packed;

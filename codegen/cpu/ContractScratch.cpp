@@ -29,7 +29,7 @@ ContractScratch::ContractScratch(const ContractProblem &problem, const ContractS
         line);
     sliverApart = sliver;
     if (packsAllSlivers(problem, schedule))
-      sliver *= llvm::divideCeil(schedule.blockRows, schedule.tileRows);
+      sliver *= llvm::divideCeil(llvm::alignTo(schedule.blockRows, schedule.lanes), schedule.tileRows);
   }
   bool singlePanel = schedule.kind == ContractSchedule::Kind::Outer && isSinglePanel(problem, schedule);
   bool keepsAllColumns = !singlePanel || (schedule.columnsOutermost && !problem.storesTransposed);

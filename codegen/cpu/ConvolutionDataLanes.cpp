@@ -232,15 +232,13 @@ struct ChannelLanesTask : DataTask {
     FilterPlace next = schedule.keepsFilter ? filterPlace(emit.add(vector, vectors)) : place;
     Value turn = registerTileTurn(d, h, w);
     // A row of taps a round. Neighbouring taps of neighbouring pixels read the same element, of
-    // which LLVM would keep too many in registers: it must not see how far apart the taps are.
-    constexpr int64_t longestRow = 5; // each tap's distance takes a register
-    bool byRows = columns.kernel <= longestRow && tile.columns > 1;
-    auto loops = plane.tapLoops(phase, byRows ? 2 : 1);
-    bool halfLines = schedule.lanes * problem.elementType.getIntOrFloatBitWidth() <= 256;
+    // which LLVM would keep too many in registers: it must not see how far apart such taps are.
+    constexpr int64_t longestRow = 16;
+    auto loops = plane.tapLoops(phase, columns.kernel <= longestRow && vectors > 1 ? 2 : 1);
     Values distances;
-    for (const TapLoop &loop : loops)
-      while (distances.size() < loop.taps.size())
-        distances.push_back(emit.opaque(distances.size()));
+    for (int64_t distance = 0; distance < across; ++distance)
+      distances.push_back(emit.opaque(distance));
+    bool halfLines = schedule.lanes * problem.elementType.getIntOrFloatBitWidth() <= 256;
     totals = emit.loop(emit.index(0), count, 1, totals, [&](Value channel, ValueRange carried) {
       Values current(carried);
       Value source = emit.add(slabStart, emit.add(emit.mul(channel, planePitch), pixel));
@@ -255,14 +253,15 @@ struct ChannelLanesTask : DataTask {
               Value from = emit.add(source, emit.mul(round, loop.placeStep));
               Value filterAt = emit.add(with, emit.mul(round, loop.filterStep * place.step));
               for (auto [number, tap] : llvm::enumerate(loop.taps)) {
-                Value first = emit.add(from, distances[number]), filterOfTap = emit.add(filterAt, tap.filter * place.step);
+                int64_t distance = tap.place % across;
+                Value first = emit.add(from, distances[distance]), filterOfTap = emit.add(filterAt, tap.filter * place.step);
                 if (problem.packed && !schedule.keepsFilter && (number % 2 == 0 || !halfLines))
                   for (int64_t j = 0; j < vectors; ++j)
                     problem.prefetchFilter(emit.builder, emit.loc,
                                            emit.add(filterOfTap, j * place.apart + prefetchDistance * place.step));
                 inner = emitOuterStep(
                     emit, tile, inner,
-                    [&, place = tap.place - int64_t(number)](int64_t i) {
+                    [&, place = tap.place - distance](int64_t i) {
                       return emit.loadScalar(slab, emit.add(first, place + i / across * columns.places + i % across));
                     },
                     [&](int64_t j) { return loadFilter(emit.add(filterOfTap, j * place.apart)); });

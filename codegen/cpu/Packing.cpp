@@ -1,6 +1,7 @@
 #include "codegen/cpu/Packing.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -8,6 +9,9 @@ using namespace mlir;
 namespace nnc::cpu {
 
 using Contiguous = ProductOperand::Contiguous;
+
+// Lines of cache far apart follow each other, which hardware does not foresee.
+static constexpr int64_t stepsAhead = 8;
 
 SliverLayout sliverLayout(const ProductOperand &a, int64_t rows, int64_t reduction,
                           int64_t lanes) {
@@ -56,24 +60,45 @@ void emitPackSliver(LoopEmitter &emit, const ProductOperand &a, VectorType type,
   }
 }
 
+/// Elements [first, first + count) of a vector.
+static void storePart(LoopEmitter &emit, Value vector, int64_t first, int64_t count, Value buffer, Value at) {
+  Value part = cast<VectorType>(vector.getType()).getNumElements() == count
+                   ? vector
+                   : Value(vector::ExtractStridedSliceOp::create(emit.builder, emit.loc, vector, ArrayRef<int64_t>{first},
+                                                                 ArrayRef<int64_t>{count}, ArrayRef<int64_t>{1}));
+  vector::StoreOp::create(emit.builder, emit.loc, part, buffer, at);
+}
+
 void emitPackAllSlivers(LoopEmitter &emit, const ProductOperand &a, VectorType type,
                         int64_t tileRows, int64_t apart, Value batch, Value m, Value rows,
                         Value k, Value steps, Value slivers) {
   int64_t lanes = type.getNumElements();
   Value zero = emit.index(0);
-  // Whole vectors are stored; what overruns a step is overwritten by the next.
+  auto startOf = [&](Value row) { return emit.mul(emit.div(row, tileRows), apart); };
   emit.loop(zero, steps, 1, [&](Value step) {
     Value from = emit.mul(step, tileRows);
+    auto read = [&](Value row, Value active) {
+      return a.vector(emit.builder, emit.loc, type, batch, emit.add(m, row), emit.add(k, step), active);
+    };
+    if (lanes % tileRows == 0) {
+      // A vector holds a row of several slivers.
+      emit.vectors(rows, lanes, [&](Value row, Value active) {
+        a.prefetch(emit.builder, emit.loc, batch, emit.add(m, row), emit.add(emit.add(k, step), stepsAhead));
+        Value vector = read(row, active);
+        for (int64_t part = 0; part < lanes; part += tileRows)
+          storePart(emit, vector, part, tileRows, slivers, emit.add(startOf(emit.add(row, part)), from));
+      });
+      return;
+    }
+    // Whole vectors are stored; what overruns a step is overwritten by the next.
     emit.loop(zero, rows, tileRows, [&](Value row) {
-      Value to = emit.add(emit.mul(emit.div(row, tileRows), apart), from);
+      Value to = emit.add(startOf(row), from);
       Value left = emit.min(emit.sub(rows, row), emit.index(tileRows));
       for (int64_t part = 0; part < tileRows; part += lanes) {
         Value active = emit.min(emit.sub(left, emit.index(part)), emit.index(lanes));
         if (part > 0)
           active = emit.max(active, zero);
-        Value vector = a.vector(emit.builder, emit.loc, type, batch,
-                                emit.add(m, emit.add(row, part)), emit.add(k, step), active);
-        emit.store(vector, slivers, emit.add(to, part));
+        emit.store(read(emit.add(row, part), active), slivers, emit.add(to, part));
       }
     });
   });
@@ -89,8 +114,7 @@ struct PanelPacker {
   int64_t width, panelSteps;
   Value batch, n, columns, k, steps, panels;
 
-  // Lines of cache far apart follow each other, which hardware does not foresee.
-  static constexpr int64_t rowsAhead = 8, squaresAhead = 2;
+  static constexpr int64_t squaresAhead = 2;
 
   int64_t lanes() const { return type.getNumElements(); }
 
@@ -111,7 +135,7 @@ struct PanelPacker {
     Value full = emit.sub(columns, emit.rem(columns, width));
     emit.loop(emit.index(0), steps, 1, [&](Value step) {
       emit.vectors(columns, lanes(), [&](Value column, Value) {
-        operand.prefetch(emit.builder, emit.loc, batch, emit.add(n, column), emit.add(emit.add(k, step), rowsAhead));
+        operand.prefetch(emit.builder, emit.loc, batch, emit.add(n, column), emit.add(emit.add(k, step), stepsAhead));
       });
       emit.loop(emit.index(0), full, width, [&](Value panel) {
         Value start = emit.mul(panel, panelSteps);

@@ -301,10 +301,11 @@ PointwiseForms pointwiseForms(Operation *anchor, const ConvolutionProblem &probl
   if (target.vectorBytes >= 64 || problem.direction == ConvolutionDirection::WeightGradient || g.groups != 1 || !all(g.kernel, 1) ||
       !all(g.padding, 0) || readsOutside(anchor, problem))
     return {};
-  // Short sums do not repay the packing of pixels.
-  constexpr int64_t longEnough = 96;
+  // Short sums do not repay the packing of pixels, and very short ones still less to bring
+  // results from channels to pixels.
+  constexpr int64_t longEnough = 96, veryShort = 32;
   int64_t reduced = problem.direction == ConvolutionDirection::Forward ? g.inChannels : g.outChannels;
-  return {all(g.stride, 1) && pixels >= enoughPixels && reduced >= longEnough,
+  return {all(g.stride, 1) && pixels >= enoughPixels && (reduced >= longEnough || reduced <= veryShort),
           problem.direction == ConvolutionDirection::Forward && g.outChannels % target.lanes(problem.elementType) == 0};
 }
 
