@@ -216,8 +216,12 @@ struct FilterLanesTask {
     Value zero = emit.index(0);
     Value firstPlane = emit.mul(channel, schedule.images * plane.elements());
     const auto &[depth, height, columns] = plane.axis;
-    // No loop is unrolled: neighbouring pixels share elements of x, and LLVM
-    // would keep too many of them in registers.
+    // Four pixels a round. Neighbouring pixels share elements of x, of which LLVM would keep too
+    // many in registers: it must not see how far apart they are.
+    int64_t inRound = vectors > 1 ? 4 : 1;
+    Values distances;
+    for (int64_t distance = 0; distance < inRound; ++distance)
+      distances.push_back(emit.opaque(distance));
     Values totals = emit.loop(zero, imageCount, 1, tile.zeros(emit), [&](Value image,
                                                                          ValueRange carried) {
       Value source = emit.add(firstPlane, emit.mul(image, plane.elements()));
@@ -228,8 +232,9 @@ struct FilterLanesTask {
           Value fromX = emit.add(source, emit.mul(line, columns.places));
           Value row = emit.add(emit.mul(d, height.tile), h);
           Value fromY = emit.add(gradient, emit.mul(row, columns.tile * width));
-          return emit.loop(zero, rowCount[2], 1, carried, [&](Value w, ValueRange carried) {
-            return step(emit.add(fromX, w), emit.add(fromY, emit.mul(w, width)), carried);
+          return emit.unrolled(zero, rowCount[2], inRound, carried, [&](Value w, int64_t place, ValueRange carried) {
+            Value x = emit.add(emit.add(fromX, emit.sub(w, emit.index(place))), distances[place]);
+            return step(x, emit.add(fromY, emit.mul(w, width)), carried);
           });
         });
       });
