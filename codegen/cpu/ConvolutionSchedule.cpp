@@ -165,13 +165,22 @@ struct Model {
            SharedPlanes(problem, plane).elements * elementBytes <= mostBytes;
   }
 
-  /// Tasks that share a tile of pixels, each with some of the result's channels.
-  int64_t channelBlocks(const ConvolutionSchedule &schedule, int64_t taps) const {
+  /// Tasks that share a tile of pixels, each with some of the result's channels. Where planes
+  /// are not shared each pads them again: no more then than it takes to have some tasks.
+  int64_t channelBlocks(const ConvolutionSchedule &schedule, const Plane &plane) const {
+    int64_t taps = plane.taps();
     double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
     double task = pixels * channels.result * channels.reduced * taps / lanes;
     double all = double(places[0]) * places[1] * places[2] / pixels * task * batch * problem.geometry.groups;
     double limit = std::clamp(all / 8, 2.5 * taskCycles, 8.0 * taskCycles);
     int64_t most = llvm::divideCeil(channels.result, schedule.tileVectors * lanes);
+    if (!admitsSharedPlanes(plane)) {
+      constexpr int64_t someTasks = 8, surelyImages = 4;
+      int64_t images = problem.geometry.batch.isStatic() ? batch : surelyImages, tasks = images * problem.geometry.groups;
+      for (int i = 0; i < 3; ++i)
+        tasks *= llvm::divideCeil(places[i], schedule.tile[i]);
+      most = std::min<int64_t>(most, llvm::divideCeil(someTasks, tasks));
+    }
     return std::clamp<int64_t>(task / limit, 1, most);
   }
 
@@ -213,8 +222,12 @@ struct Model {
       filter = problem.packed ? 0 : channelVectors * squares * (inputGradient && taps == 1 ? 2 : square) / images;
     }
     // Every block of the result's channels fills planes again, unless they share them.
-    if (keepsFilter(schedule) && !admitsSharedPlanes(plane))
-      fill *= channelBlocks(schedule, taps);
+    if (!alongPixels) {
+      ConvolutionSchedule whole = schedule;
+      finishData(whole);
+      if (!whole.sharesPlanes)
+        fill *= llvm::divideCeil(channels.result, whole.blockChannels);
+    }
     return tiles * (multiply + fill + filter + finish);
   }
 
@@ -295,7 +308,7 @@ struct Model {
       blocks = std::max<int64_t>(
           1, channels.result * perResult * schedule.images / (2.5 * taskCycles));
       if (schedule.keepsFilter) {
-        blocks = channelBlocks(schedule, plane.taps());
+        blocks = channelBlocks(schedule, plane);
         schedule.sharesPlanes = blocks > 1 && admitsSharedPlanes(plane);
       }
     }
