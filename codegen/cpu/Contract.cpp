@@ -212,7 +212,7 @@ struct TaskEmitter {
   /// Asks for the part of the panel of B at `column` that falls to the row of tiles at hand,
   /// so that all of it arrives while the panel before it is used.
   void prefetchNextPanel(Value column, int64_t vectors, Value firstOfPanel, Value steps, Value row) {
-    int64_t stepsPerLine = std::max<int64_t>(1, 512 / (schedule.lanes * element.getIntOrFloatBitWidth()));
+    int64_t stepsPerLine = vectorsPerLine(type);
     Value tiles = emit.ceilDiv(rows, schedule.tileRows);
     Value part = emit.div(emit.add(steps, emit.sub(tiles, emit.index(1))), tiles);
     part = emit.mul(emit.ceilDiv(part, stepsPerLine), stepsPerLine);

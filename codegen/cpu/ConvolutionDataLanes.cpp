@@ -238,7 +238,7 @@ struct ChannelLanesTask : DataTask {
     Values distances;
     for (int64_t distance = 0; distance < across; ++distance)
       distances.push_back(emit.opaque(distance));
-    bool halfLines = schedule.lanes * problem.elementType.getIntOrFloatBitWidth() <= 256;
+    int64_t tapsPerLine = vectorsPerLine(type);
     totals = emit.loop(emit.index(0), count, 1, totals, [&](Value channel, ValueRange carried) {
       Values current(carried);
       Value source = emit.add(slabStart, emit.add(emit.mul(channel, planePitch), pixel));
@@ -255,7 +255,7 @@ struct ChannelLanesTask : DataTask {
               for (auto [number, tap] : llvm::enumerate(loop.taps)) {
                 int64_t distance = tap.place % across;
                 Value first = emit.add(from, distances[distance]), filterOfTap = emit.add(filterAt, tap.filter * place.step);
-                if (problem.packed && !schedule.keepsFilter && (number % 2 == 0 || !halfLines))
+                if (problem.packed && !schedule.keepsFilter && number % tapsPerLine == 0)
                   for (int64_t j = 0; j < vectors; ++j)
                     problem.prefetchFilter(emit.builder, emit.loc,
                                            emit.add(filterOfTap, j * place.apart + prefetchDistance * place.step));

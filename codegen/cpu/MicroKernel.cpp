@@ -23,6 +23,11 @@ std::optional<int64_t> constantIndex(Value value) {
   return std::nullopt;
 }
 
+int64_t vectorsPerLine(VectorType type) {
+  constexpr int64_t lineBits = 512;
+  return std::max<int64_t>(1, lineBits / (type.getNumElements() * type.getElementTypeBitWidth()));
+}
+
 Value LoopEmitter::index(int64_t value) {
   return arith::ConstantIndexOp::create(builder, loc, value);
 }
@@ -268,7 +273,7 @@ Values emitOuterProduct(LoopEmitter &emit, const RegisterTile &tile, ValueRange 
   // the multiply-adds but their number is the limit, and counting in every step costs a tenth.
   // Not of high tiles: LLVM would load their vectors early, into registers that they need.
   int64_t together = tile.columns > 1 ? 4 : 1;
-  int64_t stepsPerLine = std::max<int64_t>(1, 512 / (tile.type.getNumElements() * tile.type.getElementTypeBitWidth()));
+  int64_t stepsPerLine = vectorsPerLine(tile.type);
   return emit.unrolled(emit.index(0), steps, together, initial, [&](Value step, int64_t place, ValueRange carried) {
     for (int64_t j = 0; of.prefetch && place % stepsPerLine == 0 && j < tile.columns; ++j)
       of.prefetch(step, j);

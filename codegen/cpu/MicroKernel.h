@@ -41,7 +41,7 @@ public:
   mlir::Value max(mlir::Value left, mlir::Value right);
   mlir::Value less(mlir::Value left, mlir::Value right);
   mlir::Value lessEqual(mlir::Value left, mlir::Value right);
-  /// The same index, of which LLVM does not know the value. Equal ones may become one.
+  /// An index of which LLVM does not know that it is `value`. Equal ones may become one.
   mlir::Value opaque(int64_t value);
   /// `number` counted in mixed radix: digits for `sizes`, the last one fastest.
   Values delinearize(mlir::Value number, llvm::ArrayRef<mlir::Value> sizes);
@@ -83,6 +83,9 @@ public:
   /// `count` elements of `type` at a byte offset of a memref<?xi8>.
   mlir::Value view(mlir::Value bytes, mlir::Value byteOffset, int64_t count, mlir::Type type);
 };
+
+/// How many vectors, one after the other, a line of cache holds: 1 where one fills it.
+int64_t vectorsPerLine(mlir::VectorType type);
 
 /// The value of a constant index, if it is one.
 std::optional<int64_t> constantIndex(mlir::Value value);

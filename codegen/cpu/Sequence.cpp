@@ -130,7 +130,7 @@ private:
   void emitProducts(Value column, Value now) {
     // Steps ahead in which weights are asked for: they do not stay in the second-level cache.
     constexpr int64_t stepsAhead = 16;
-    int64_t lanes = vector.getNumElements(), width = gateCount * panel, perLine = std::max<int64_t>(1, 512 / (lanes * element.getIntOrFloatBitWidth()));
+    int64_t lanes = vector.getNumElements(), width = gateCount * panel, perLine = vectorsPerLine(vector);
     Value weights = mul(column, hidden * gateCount); // column / P * H * G * P
     tiles(rows, sequenceTileRows, std::nullopt, [&](Value row, int64_t count) {
       int64_t across = sequenceTileVectors(c.target, count, width / lanes);
