@@ -192,7 +192,7 @@ static LogicalResult emitAllLoops(Compilation &c) {
 static llvm::Error emitNative(Compilation &c) {
   auto objects = cpu::emitObjects(*c.module, c.target, c.options.optimization);
   if (!objects)
-    return objects.takeError();
+    return c.diagnostics.empty() ? objects.takeError() : llvm::joinErrors(objects.takeError(), c.reportedErrors());
   c.objects = std::move(*objects);
   return llvm::Error::success();
 }
@@ -262,9 +262,10 @@ llvm::Error runStagesAfterGraph(Compilation &c, Stage last) {
 
 llvm::Error runStagesFromCore(Compilation &c, Stage last) {
   if (llvm::Error error = runSteps(c, last,
-                                   {{Stage::Kernels, formAllKernels}, {Stage::Plan, planAll}, {Stage::Loops, emitAllLoops},
-                                    {Stage::LLVM, [](Compilation &c) { return cpu::lowerToLLVM(*c.module); }}}))
+                                   {{Stage::Kernels, formAllKernels}, {Stage::Plan, planAll}, {Stage::Loops, emitAllLoops}}))
     return error;
+  if (last == Stage::LLVM)
+    return runSteps(c, last, {{Stage::LLVM, [](Compilation &c) { return cpu::lowerToLLVM(*c.module); }}});
   return last < Stage::Object ? llvm::Error::success() : emitNative(c);
 }
 

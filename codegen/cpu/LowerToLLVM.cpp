@@ -1,6 +1,5 @@
 #include "codegen/cpu/LowerToLLVM.h"
 
-#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
@@ -12,17 +11,16 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
-#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
-#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
-#include "mlir/Dialect/Vector/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
+#include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -34,8 +32,9 @@ namespace nnc::cpu {
 
 namespace {
 
-// All remaining dialects in one conversion: one walk over the module, and no
-// unrealized casts between partial results.
+// All dialects in one conversion: one walk over the module, and no unrealized
+// casts between partial results. Kernels have vectors of one dimension alone,
+// so that those of upstream's passes which take others apart are left out.
 struct FinishLowering : PassWrapper<FinishLowering, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FinishLowering)
 
@@ -54,6 +53,9 @@ struct FinishLowering : PassWrapper<FinishLowering, OperationPass<ModuleOp>> {
     populateFuncToLLVMConversionPatterns(converter, patterns);
     populateMathToLLVMConversionPatterns(converter, patterns, /*approximateLog1p=*/false);
     populateVectorToLLVMConversionPatterns(converter, patterns, /*reassociateFPReductions=*/true);
+    vector::populateVectorMaskOpLoweringPatterns(patterns);
+    vector::populateVectorMaskMaterializationPatterns(patterns, /*force32BitVectorIndices=*/true);
+    vector::populateVectorInsertExtractStridedSliceTransforms(patterns);
 
     LLVMConversionTarget target(*context);
     target.addLegalOp<ModuleOp>();
@@ -69,23 +71,7 @@ void buildPipeline(OpPassManager &manager) {
   functions.addPass(createCSEPass());
   functions.addPass(createLoopInvariantCodeMotionPass());
 
-  // Reductions of several dimensions become sums of rows, then one reduction each.
-  functions.addPass(vector::createLowerVectorMultiReductionPass(
-      vector::VectorMultiReductionLowering::InnerReduction));
-  // Transfers of more than one dimension unroll into 1-D ones, without allocas.
-  VectorTransferToSCFOptions transfers;
-  transfers.enableFullUnroll().enableLowerTensors(false).setTargetRank(1);
-  functions.addPass(createConvertVectorToSCFPass(transfers));
-  functions.addPass(memref::createExpandStridedMetadataPass());
-  functions.addPass(createLowerAffinePass());
   functions.addPass(createSCFToControlFlowPass());
-
-  // Contractions, transposes, masks, gathers, transfers, multi-reductions.
-  ConvertVectorToLLVMPassOptions vectors;
-  vectors.reassociateFPReductions = true;
-  vectors.vectorTransposeLowering = vector::VectorTransposeLowering::Shuffle16x16;
-  vectors.vectorContractLowering = vector::VectorContractLowering::OuterProduct;
-  functions.addPass(createConvertVectorToLLVMPass(vectors));
 
   manager.addPass(std::make_unique<FinishLowering>());
   manager.addPass(createReconcileUnrealizedCastsPass());
@@ -94,7 +80,7 @@ void buildPipeline(OpPassManager &manager) {
 } // namespace
 
 void registerLoweringDialects(DialectRegistry &registry) {
-  registry.insert<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect,
+  registry.insert<arith::ArithDialect, cf::ControlFlowDialect,
                   func::FuncDialect, index::IndexDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, scf::SCFDialect, ub::UBDialect, vector::VectorDialect>();
   registerBuiltinDialectTranslation(registry);
@@ -103,8 +89,9 @@ void registerLoweringDialects(DialectRegistry &registry) {
 
 LogicalResult lowerToLLVM(ModuleOp module) {
   PassManager manager(module->getName());
+  manager.enableVerifier(false); // of upstream's passes; once is enough
   buildPipeline(manager);
-  if (failed(manager.run(module)))
+  if (failed(manager.run(module)) || failed(verify(module)))
     return failure();
   // A partial conversion passes over what it does not know; the casts it leaves
   // around such an operation say nothing to a reader.

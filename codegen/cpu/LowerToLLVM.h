@@ -13,8 +13,8 @@ namespace nnc::cpu {
 /// the translation to LLVM IR needs.
 void registerLoweringDialects(mlir::DialectRegistry &registry);
 
-/// Lowers func, scf, cf, affine, vector, memref, arith, index, ub and math (what
-/// needs no libm) to the LLVM dialect, in place. Sums over floating-point vectors
+/// Lowers func, scf, cf, vector (of one dimension), memref, arith, index, ub and math
+/// (what needs no libm) to the LLVM dialect, in place. Sums over floating-point vectors
 /// (`vector.reduction <add>`) become trees, always the same one for one length.
 mlir::LogicalResult lowerToLLVM(mlir::ModuleOp module);
 

@@ -1,5 +1,6 @@
 // Object code from several threads: the functions of a module are dealt into a
-// fixed number of parts, so that the bytes do not depend on the machine's cores.
+// number of parts that depends on the module alone, as do the bytes; each part
+// is lowered and compiled by itself.
 #pragma once
 
 #include "codegen/cpu/Object.h"
@@ -7,8 +8,8 @@
 
 namespace nnc::cpu {
 
-/// As emitObject, one object for each part; link all of them. Functions that
-/// another part calls lose their internal linkage and stay hidden.
+/// Lowers a module of loops to LLVM and compiles it: one object for each part; link all
+/// of them. Functions that another part calls lose their internal linkage and stay hidden.
 llvm::Expected<std::vector<llvm::SmallVector<char, 0>>>
 emitObjects(mlir::ModuleOp module, const Target &target, int optimizationLevel);
 

@@ -7,13 +7,13 @@
 // CHECK: llvm.fcmp "ogt"
 // CHECK: llvm.select
 // CHECK: llvm.intr.masked.store
-func.func @relu_tail(%x: memref<?xf32>, %begin: index) {
-  %zero = arith.constant 0.0 : f32
+func.func @relu_tail(%x: memref<?xf32>, %begin: index, %active: index) {
   %zeros = arith.constant dense<0.0> : vector<16xf32>
-  %v = vector.transfer_read %x[%begin], %zero : memref<?xf32>, vector<16xf32>
+  %mask = vector.create_mask %active : vector<16xi1>
+  %v = vector.maskedload %x[%begin], %mask, %zeros : memref<?xf32>, vector<16xi1>, vector<16xf32> into vector<16xf32>
   %positive = arith.cmpf ogt, %v, %zeros : vector<16xf32>
   %y = arith.select %positive, %v, %zeros : vector<16xi1>, vector<16xf32>
-  vector.transfer_write %y, %x[%begin] : vector<16xf32>, memref<?xf32>
+  vector.maskedstore %x[%begin], %mask, %y : memref<?xf32>, vector<16xi1>, vector<16xf32>
   return
 }
 
