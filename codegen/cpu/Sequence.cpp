@@ -103,11 +103,11 @@ public:
     });
     loop(index(0), steps, 1, [&](Value s) {
       Value step = stepOf(s), now = mul(rem(s, 2), half), next = sub(index(half), now);
-      vectors(index(hidden), panel, [&](Value column, Value units) {
+      overPanels(rem(s, 2), [&](Value column, int64_t units) {
         prefetchProjections(step, column);
         emitProducts(column, now);
         loop(index(0), rows, 1, [&](Value row) {
-          vectors(units ? units : index(panel), lanes, [&](Value unit, Value active) {
+          vectors(index(units), lanes, [&](Value unit, Value active) {
             emitCell(step, row, column, unit, active, now, next);
           });
         });
@@ -116,6 +116,19 @@ public:
   }
 
 private:
+  /// Panels of units, each with its width; every other step from the last to the first, so that
+  /// what the second-level cache still holds of the weights is read before it is replaced.
+  void overPanels(Value odd, function_ref<void(Value column, int64_t units)> body) {
+    int64_t whole = hidden / panel * panel;
+    loop(index(0), index(whole), panel, [&](Value column) {
+      Value mirrored = sub(index(whole - panel), column);
+      Value backwards = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, odd, index(0));
+      body(whole == panel ? column : arith::SelectOp::create(builder, loc, backwards, mirrored, column).getResult(), panel);
+    });
+    if (whole < hidden)
+      body(index(whole), hidden - whole);
+  }
+
   /// The projections of a panel's units, short pieces far apart, on their way while products are formed.
   void prefetchProjections(Value step, Value column) {
     int64_t perLine = std::max<int64_t>(1, 512 / element.getIntOrFloatBitWidth());
