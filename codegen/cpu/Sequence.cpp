@@ -37,6 +37,11 @@ SequenceTask::SequenceTask(KernelContext &context, Operation *op, Value gates, R
   batch = c.size(dims[1]);
   // All tasks take about as many rows.
   Value tasks = ceilDiv(batch, sequenceRows), each = div(add(batch, sub(tasks, index(1))), tasks);
+  if (constantIndex(rem(batch, tasks)) == 0) { // known ahead: register tiles for these rows alone
+    firstRow = mul(task, each);
+    rows = each;
+    return;
+  }
   firstRow = min(mul(task, each), batch);
   rows = min(sub(batch, firstRow), each);
 }

@@ -12,7 +12,8 @@ using llvm::Twine;
 using enum FunctionGroup;
 
 // Written as torch's kernels are, so that kinks agree: which side of a
-// comparison has the equality decides the gradient there, and where NaN goes.
+// comparison has the equality decides the gradient there, and where NaN goes. Values
+// within bounds compare in the order of one maximum and one minimum instruction.
 static constexpr ElementwiseFunction table[] = {
     // torch.nn activations
     {"elu", Activation, "input", "alpha=1",
@@ -26,7 +27,9 @@ static constexpr ElementwiseFunction table[] = {
      "elu that is continuously differentiable for every alpha"},
     {"relu", Activation, "input", "", "relu(input)", "x, below 0 zero"},
     {"relu6", Activation, "input", "",
-     "select(input <= 0, 0, select(input >= 6, 6, input))", "x clamped to [0, 6]"},
+     "raised = relu(input);"
+     "stated(select(raised > 6, 6, raised), input, select(or(input <= 0, input >= 6), 0, 1))",
+     "x clamped to [0, 6]"},
     {"leaky_relu", Activation, "input", "negative_slope=0.01",
      "select(input > 0, input, negative_slope * input)", "x, below 0 a slope"},
     {"rrelu", Activation, "input", "lower=0.125, upper=0.3333333333333333",
@@ -35,7 +38,9 @@ static constexpr ElementwiseFunction table[] = {
     {"prelu", Activation, "input, weight", "",
      "select(input > 0, input, weight * input)", "leaky_relu with a learnt slope"},
     {"hardtanh", Activation, "input", "min_val=-1, max_val=1",
-     "select(input <= min_val, min_val, select(input >= max_val, max_val, input))",
+     "raised = select(input < min_val, min_val, input);"
+     "stated(select(raised > max_val, max_val, raised),"
+     " input, select(or(input <= min_val, input >= max_val), 0, 1))",
      "x clamped to [min_val, max_val]"},
     {"hardsigmoid", Activation, "input", "",
      "stated(select(input <= -3, 0, select(input >= 3, 1, (input + 3) * (1 / 6))),"
@@ -103,14 +108,15 @@ static constexpr ElementwiseFunction table[] = {
     {"minimum", Arithmetic, "input, other", "", "minimum(input, other)",
      "the smaller; NaN wins; a tie's gradient is split"},
     {"clamp", Arithmetic, "input", "min, max",
-     "stated(select(input <= min, min, select(input >= max, max, input)),"
+     "raised = select(input < min, min, input);"
+     "stated(select(raised > max, max, raised),"
      " input, select(and(input > min, input < max), 1, 0))",
      "x within two constants, gradient 0 at either"},
     {"clamp_min", Arithmetic, "input", "min",
-     "stated(select(input <= min, min, input), input, select(input > min, 1, 0))",
+     "stated(select(input < min, min, input), input, select(input > min, 1, 0))",
      "x, at least a constant"},
     {"clamp_max", Arithmetic, "input", "max",
-     "stated(select(input >= max, max, input), input, select(input < max, 1, 0))",
+     "stated(select(input > max, max, input), input, select(input < max, 1, 0))",
      "x, at most a constant"},
     {"clamp_tensor", Arithmetic, "input, min, max", "", "minimum(maximum(input, min), max)",
      "x within two tensors; a tie's gradient is split"},
