@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares nnc with PyTorch, torch.compile, ONNX Runtime and OpenVINO: speed on one thread, errors.
+"""Compares nnc with PyTorch, torch.compile, ONNX Runtime and OpenVINO: speed on one thread, errors, memory.
 
   tools/bench/compare.py --set lenet                     inference, training steps, and the demo's training run
   tools/bench/compare.py --set mlp --set vision --markdown results.md
@@ -123,6 +123,7 @@ def error_of_direct_convolution(problem, reference, compiler):
 
 def compare(case, options, peak):
     """One line of the tables, or None where nnc cannot do the case."""
+    import memory
     import timing
     from check import Reference
     from nnc import Compiler
@@ -140,13 +141,19 @@ def compare(case, options, peak):
         flops = count_flops(problem)
         times, core = timing.rounds({"peak": peak, **chosen}, options.seconds)
         roofline = compiler.roofline_share()
+        weights, measured = problem.weights_bytes(), [name for name in chosen if name not in memory.NOT_MEASURED]
+        if not case.trains:
+            compiler.compile("frozen", "--frozen")
+            measured.append("frozen")
+        beyond_weights = {name: memory.peak(problem, name) - weights for name in measured}
     seconds_of_peak = times.pop("peak")
     peaks = [peak.operations / seconds * 1e-9 for seconds in seconds_of_peak]
     share = flops / peak.operations * timing.ratio(seconds_of_peak, times["nnc"])
     ratios = {name: timing.ratio(times[name], times["nnc"]) for name in times}
     say("  " + ", ".join(f"{name} {1e3 * statistics.median(t):.4g} ms ({ratios[name]:.2f})" for name, t in times.items()))
     return {"case": case, "times": times, "ratios": ratios, "flops": flops, "peaks": peaks, "share": share, "core": core,
-            "roofline": roofline, "errors": errors, "compile_seconds": compile_seconds}
+            "roofline": roofline, "errors": errors, "compile_seconds": compile_seconds, "weights": weights,
+            "beyond_weights": beyond_weights}
 
 
 def run_recipe(options):
@@ -215,7 +222,8 @@ def main():
                 results.append(result)
     sections = [report.surroundings(options.nnc, ROOT, results)]
     if results:
-        sections += [report.cases_table(results, options.peers), report.summary(results)]
+        sections += [report.cases_table(results, options.peers), report.summary(results),
+                     report.memory_table(results, options.peers)]
     if RECIPE in sets and not options.no_recipe:
         sections.append(f"LeNet on 4,000 digits, Adam, batch 64, {EPOCHS} epochs, medians of {REPEATS} runs; the whole process "
                         "includes imports or the compilation, reading the data and classifying 1,000 test digits after each "

@@ -4,6 +4,8 @@ A contender has run() (one call or training step), reset() (back to the initial 
 and for the check before timing output() or loss(), and parameters(). Building one may take long; whoever cannot
 raises Skip. This imports no framework but that of the contender made."""
 
+import functools
+
 from nnc import Nnc
 from problem import Skip, onnx_file, openvino_file
 
@@ -11,12 +13,13 @@ PEERS = ["eager", "compile", "ort", "openvino"]
 
 
 def make(name, problem):
-    """One of PEERS, or "nnc", whose library is in the problem's folder."""
+    """One of PEERS, or "nnc" or "frozen", whose libraries are in the problem's folder."""
     if name in ("eager", "compile"):
         import pytorch
 
         return (pytorch.Eager if name == "eager" else pytorch.Compiled)(problem)
-    return {"nnc": Nnc, "ort": OnnxRuntime, "openvino": OpenVino}[name](problem)
+    frozen = functools.partial(Nnc, name="frozen")
+    return {"nnc": Nnc, "frozen": frozen, "ort": OnnxRuntime, "openvino": OpenVino}[name](problem)
 
 
 class OnnxRuntime:

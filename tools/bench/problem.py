@@ -35,6 +35,9 @@ class Problem:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def weights_bytes(self):
+        return sum(parameter.nbytes for parameter in make_module(self.case).parameters())
+
 
 def weights_file(problem):
     """The state_dict, as PyTorch loads it."""

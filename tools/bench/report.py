@@ -6,7 +6,7 @@ import platform
 import statistics
 import subprocess
 
-LABELS = {"nnc": "nnc", "eager": "eager", "compile": "torch.compile", "ort": "ONNX Runtime",
+LABELS = {"nnc": "nnc", "frozen": "nnc --frozen", "eager": "eager", "compile": "torch.compile", "ort": "ONNX Runtime",
           "openvino": "OpenVINO"}
 METHOD = """\
 One thread for everybody, the process pinned to one core. Before timing, outputs are compared with PyTorch's in double
@@ -19,7 +19,14 @@ would be if each kernel ran at the peak (with Winograd's filtering, of the produ
 the memory that its data fits into, as `nnc bench --kernels` measures both: the ceiling of what is fused and planned
 now. PyTorch's optimizers are the fused ones; torch.compile has frozen weights for inference; all compute in float32,
 all are called from Python. The error of *direct* convolutions is that of the model compiled with `--no-winograd`, where
-nnc filters by Winograd at all."""
+nnc filters by Winograd at all.
+
+For the memory each contender has a process of its own, which loads the model from files and makes three calls or steps:
+nnc its library (`--frozen` with the parameters as constants; the one that is timed can change them), PyTorch parameters
+that it maps, ONNX Runtime its .onnx, OpenVINO its own format. What counts is the process's peak (VmHWM), less what it had
+with the interpreter, NumPy and the input alone, less the bytes of the parameters, once for everybody. So a framework's
+code counts, of PyTorch torchvision's and the part for CUDA that PyPI's package brings, and pages of mapped files count
+like others. torch.compile is not measured: its compiler would be."""
 
 
 def number(value):
@@ -74,6 +81,20 @@ def summary(results):
         worst = max(coarser, key=coarser.get)
         lines.append(f"Error with Winograd's filtering / with direct convolutions: at most {coarser[worst]:.1f} ({worst}).")
     return "\n".join(lines)
+
+
+def memory_table(results, peers):
+    """`results`: what compare() in compare.py returns."""
+    measured = {name for result in results for name in result["beyond_weights"]}
+    names = [name for name in ("nnc", "frozen", *peers) if name in measured]
+    rows = []
+    for result in results:
+        row = [result["case"].name, result["case"].what, f"{result['weights'] * 1e-6:.1f}"]
+        for name in names:
+            row.append(f"{result['beyond_weights'][name] * 1e-6:.1f}" if name in result["beyond_weights"] else "-")
+        rows.append(row)
+    return "Peak memory of a process beyond the weights:\n\n" + table(
+        ["model", "task", "weights MB"] + [f"{LABELS[name]} MB" for name in names], rows)
 
 
 def recipe_table(runs):
