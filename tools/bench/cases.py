@@ -109,4 +109,5 @@ SETS = {
     + [Case("resnet50", 8, FORWARD, 224), Case("resnet18", 8, SGD, 64), Case("resnet18", 8, ADAM, 64),
        Case("mobilenet_v2", 8, SGD, 64)],
 }
+THREADS = [Case("resnet50", 1, FORWARD, 224), Case("mobilenet_v2", 1, FORWARD, 224), Case("lenet", 64), Case("lstm", 16)]
 RECIPE = "lenet"  # the set that also trains LeNet on the digits from beginning to end

@@ -3,6 +3,7 @@
 
   tools/bench/compare.py --set lenet                     inference, training steps, and the demo's training run
   tools/bench/compare.py --set mlp --set vision --markdown results.md
+  tools/bench/compare.py --set threads                   two threads beside one, nnc's and ONNX Runtime's
 
 The peers come from PyPI and are put into .venv-bench at the first run (several GB); --python names a Python that has
 them already. Only PyTorch is indispensable, as it writes the models; what else is missing is skipped with a line.
@@ -49,8 +50,8 @@ def enter_environment(python):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", action="append", dest="sets", choices=["lenet", "mlp", "recurrent", "vision", "all"],
-                        help="which models; may be repeated (lenet)")
+    parser.add_argument("--set", action="append", dest="sets", choices=["lenet", "mlp", "recurrent", "vision", "threads", "all"],
+                        help="which models, or a few of them on two threads; may be repeated (lenet)")
     parser.add_argument("--only", default="", help="only cases whose name contains this, such as 'b64' or 'Adam'")
     parser.add_argument("--peers", default="eager,compile,ort,openvino", help="comma-separated (%(default)s)")
     parser.add_argument("--nnc", default=os.path.join(ROOT, "build/bin/nnc"), help="the compiler (%(default)s)")
@@ -156,6 +157,19 @@ def compare(case, options, peak):
             "beyond_weights": beyond_weights}
 
 
+def compare_threads(case, options, cores):
+    """One line of the table of two threads."""
+    import threads
+    from nnc import Compiler
+    from problem import Problem
+
+    say(f"{case.name}, {case.what}, on two threads")
+    with tempfile.TemporaryDirectory(prefix="nnc-compare-") as folder:
+        problem = Problem(case, folder)
+        Compiler(problem, options.nnc).compile("model")
+        return {"case": case, **threads.measure(problem, options.peers, cores, options.seconds)}
+
+
 def run_recipe(options):
     """The demo's training run as whole processes, in turns: {name: [results]}. nnc's compiles the model first."""
     data = os.path.join(ROOT, "models/data/digits.npz")
@@ -190,6 +204,7 @@ def main():
 
     import timing
 
+    two_cores = set(sorted(os.sched_getaffinity(0))[-2:])
     timing.pin(options.core)
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     try:
@@ -201,18 +216,18 @@ def main():
     logging.disable(logging.WARNING)
 
     import report
-    from cases import RECIPE, SETS
+    from cases import RECIPE, SETS, THREADS
     from contenders import PEERS
 
     options.peers = [peer for peer in options.peers.split(",") if peer]
     if unknown := set(options.peers) - set(PEERS):
         raise SystemExit(f"compare.py: unknown peers {', '.join(unknown)}; known are {', '.join(PEERS)}")
     sets = options.sets or ["lenet"]
-    sets = list(SETS) if "all" in sets else sets
+    sets = [*SETS, "threads"] if "all" in sets else sets
     results = []
     with tempfile.TemporaryDirectory(prefix="nnc-compare-") as folder:
         peak = timing.Peak(folder)
-        for case in matching((case for name in sets for case in SETS[name]), options.only):
+        for case in matching((case for name in sets for case in SETS.get(name, [])), options.only):
             try:
                 result = compare(case, options, peak)
             except ImportError as error:
@@ -228,6 +243,12 @@ def main():
         sections.append(f"LeNet on 4,000 digits, Adam, batch 64, {EPOCHS} epochs, medians of {REPEATS} runs; the whole process "
                         "includes imports or the compilation, reading the data and classifying 1,000 test digits after each "
                         "epoch:\n\n" + report.recipe_table(run_recipe(options)))
+    if "threads" in sets:
+        if len(two_cores) == 2:
+            on_two_threads = [compare_threads(case, options, two_cores) for case in matching(THREADS, options.only)]
+            sections.append(report.threads_table(on_two_threads))
+        else:
+            say("two threads are left out: there is one core")
     text = "\n\n".join(sections) + "\n"
     print(text, end="")
     if options.markdown:

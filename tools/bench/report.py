@@ -6,6 +6,8 @@ import platform
 import statistics
 import subprocess
 
+import timing
+
 LABELS = {"nnc": "nnc", "frozen": "nnc --frozen", "eager": "eager", "compile": "torch.compile", "ort": "ONNX Runtime",
           "openvino": "OpenVINO"}
 METHOD = """\
@@ -26,7 +28,11 @@ nnc its library (`--frozen` with the parameters as constants; the one that is ti
 that it maps, ONNX Runtime its .onnx, OpenVINO its own format. What counts is the process's peak (VmHWM), less what it had
 with the interpreter, NumPy and the input alone, less the bytes of the parameters, once for everybody. So a framework's
 code counts, of PyTorch torchvision's and the part for CUDA that PyPI's package brings, and pages of mapped files count
-like others. torch.compile is not measured: its compiler would be."""
+like others. torch.compile is not measured: its compiler would be.
+
+Two threads take turns with one, free to run on two cores; then again while a process that never sleeps is pinned to one
+of the two. Ratios are medians of the rounds' *time of two threads / time of one*: below 1 two are faster. ONNX Runtime
+has turns of its own, as its threads look for work after a call, which would cost whoever comes next."""
 
 
 def number(value):
@@ -97,6 +103,23 @@ def memory_table(results, peers):
         ["model", "task", "weights MB"] + [f"{LABELS[name]} MB" for name in names], rows)
 
 
+def threads_table(results):
+    """`results`: what compare_threads() in compare.py returns."""
+    rows, others = [], 0
+    for result in results:
+        for name in (name for name in LABELS if name in result):
+            free, busy = (result[name][cores] for cores in ("free", "busy"))
+            others = max(others, result[name]["others"])
+            rows.append([result["case"].name, LABELS[name],
+                         *(number(1e3 * statistics.median(free[threads])) for threads in (1, 2)),
+                         *(f"{timing.ratio(times[2], times[1]):.2f}" for times in (free, busy))])
+    warning = ""
+    if others > 0.05:
+        warning = f"\n\n**Other processes had {100 * others:.0f} % of both cores: do not keep these numbers.**"
+    header = ["model", "", "1 thread ms", "2 threads ms", "2 / 1", "2 / 1, one core busy"]
+    return "Inference on two threads and two cores:\n\n" + table(header, rows) + warning
+
+
 def recipe_table(runs):
     """`runs`: {name: [dict of train_seconds, wall_seconds, test_accuracy]}."""
     ours = runs["nnc"]
@@ -129,6 +152,8 @@ def surroundings(program, repository, results):
                                 capture_output=True, text=True).stdout.strip()
     lines = [f"{datetime.date.today()}, {processor()}, nnc {commit or 'of an unknown commit'}, {', '.join(versions)}, "
              f"Python {platform.python_version()}."]
+    if not results:
+        return lines[0]
     peaks = [rate for result in results for rate in result["peaks"]]
     cuts = statistics.quantiles(peaks, n=20)
     lines += [f"Multiply-add peak of the core: {statistics.median(peaks):.0f} GFLOP/s "
