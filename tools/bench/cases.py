@@ -4,6 +4,7 @@ import dataclasses
 import typing
 
 FORWARD, SGD, ADAM = "forward", "sgd", "adam"
+OPTIMIZERS = {SGD: {"lr": 0.01, "momentum": 0.9}, ADAM: {"lr": 1e-3}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +18,10 @@ class Case:
     def name(self):
         size = f" {self.size}x{self.size}" if self.size else ""
         return f"{self.model} b{self.batch}{size}"
+
+    @property
+    def trains(self):
+        return self.task != FORWARD
 
     @property
     def what(self):
@@ -92,7 +97,7 @@ def make_module(case):
         if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm):
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(0.5, 1.5)
-    return module.train(case.task != FORWARD)
+    return module.train(case.trains)
 
 
 SETS = {
@@ -104,4 +109,5 @@ SETS = {
     + [Case("resnet50", 8, FORWARD, 224), Case("resnet18", 8, SGD, 64), Case("resnet18", 8, ADAM, 64),
        Case("mobilenet_v2", 8, SGD, 64)],
 }
+THREADS = [Case("resnet50", 1, FORWARD, 224), Case("mobilenet_v2", 1, FORWARD, 224), Case("lenet", 64), Case("lstm", 16)]
 RECIPE = "lenet"  # the set that also trains LeNet on the digits from beginning to end

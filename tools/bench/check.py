@@ -10,7 +10,7 @@ import numpy
 import torch
 
 from cases import ADAM, SGD
-from contenders import Eager
+from pytorch import Eager
 
 ROUNDING = 2e-6  # of an activation after some layers in single precision, relative to its size
 PERTURBATIONS = 4  # of the input, of which the largest effect counts
@@ -36,7 +36,7 @@ class Reference:
     """What PyTorch computes in double precision."""
 
     def __init__(self, problem):
-        self.trains = problem.trains
+        self.trains = problem.case.trains
         exact = Eager(problem, torch.float64)
         if not self.trains:
             self.output = exact.output()

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Compares nnc with PyTorch, torch.compile, ONNX Runtime and OpenVINO on one thread.
+"""Compares nnc with PyTorch, torch.compile, ONNX Runtime and OpenVINO: speed on one thread, errors, memory.
 
   tools/bench/compare.py --set lenet                     inference, training steps, and the demo's training run
   tools/bench/compare.py --set mlp --set vision --markdown results.md
+  tools/bench/compare.py --set threads                   two threads beside one, nnc's and ONNX Runtime's
 
 The peers come from PyPI and are put into .venv-bench at the first run (several GB); --python names a Python that has
 them already. Only PyTorch is indispensable, as it writes the models; what else is missing is skipped with a line.
@@ -49,8 +50,8 @@ def enter_environment(python):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", action="append", dest="sets", choices=["lenet", "mlp", "recurrent", "vision", "all"],
-                        help="which models; may be repeated (lenet)")
+    parser.add_argument("--set", action="append", dest="sets", choices=["lenet", "mlp", "recurrent", "vision", "threads", "all"],
+                        help="which models, or a few of them on two threads; may be repeated (lenet)")
     parser.add_argument("--only", default="", help="only cases whose name contains this, such as 'b64' or 'Adam'")
     parser.add_argument("--peers", default="eager,compile,ort,openvino", help="comma-separated (%(default)s)")
     parser.add_argument("--nnc", default=os.path.join(ROOT, "build/bin/nnc"), help="the compiler (%(default)s)")
@@ -62,39 +63,42 @@ def arguments():
     return parser.parse_args()
 
 
+def matching(cases, only):
+    return [case for case in cases if only in f"{case.name}, {case.what}"]
+
+
 def count_flops(problem):
     """Of products and convolutions, the backward ones included, as PyTorch counts them."""
     import torch
-    from contenders import Eager
+    from pytorch import Eager
     from torch.utils.flop_counter import FlopCounterMode
 
     eager = Eager(problem)
-    if not problem.trains:
-        eager.run = lambda: eager.module(problem.x)  # inference_mode hides the operators
+    if not problem.case.trains:
+        eager.run = lambda: eager.module(eager.x)  # inference_mode hides the operators
     # Without oneDNN a recurrent layer consists of products that can be counted.
     with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
         eager.run()
     return counter.get_total_flops()
 
 
-def contenders_of(problem, options):
-    """{name: contender} of those that can be built and agree with the reference, nnc first, or there is none; and the
-    errors of nnc and of PyTorch in single precision."""
-    from check import Reference
-    from contenders import PEERS, Nnc, Skip
+def contenders_of(problem, reference, compiler, peers):
+    """Of those that can be built and agree with the reference {name: contender}, nnc first, or there is none; the error
+    of nnc; and how long its compilation took."""
+    import contenders
+    from problem import Skip
 
-    reference = Reference(problem)
-    chosen, errors = {}, (0, 0)
-    makers = {"nnc": lambda: Nnc(problem, options.nnc)}
-    makers |= {name: (lambda make: lambda: make(problem))(PEERS[name]) for name in options.peers}
-    for name, make in makers.items():
+    chosen, error_of_nnc, compile_seconds = {}, 0, 0
+    for name in ["nnc", *peers]:
         try:
-            contender = make()
+            if name == "nnc":
+                compile_seconds = compiler.compile("model")
+            contender = contenders.make(name, problem)
             error = reference.error(contender)
             if not error <= reference.limit:
                 raise Skip(f"its results are wrong: error {error:.1e}, allowed is {reference.limit:.0e}")
             if name == "nnc":
-                errors = (error, reference.eager_error)
+                error_of_nnc = error
             chosen[name] = contender
         except Skip as reason:
             if str(reason) != "inference only":
@@ -105,31 +109,65 @@ def contenders_of(problem, options):
             say(f"  {name} is left out: {type(error).__name__}: {str(error).strip().splitlines()[0][:200]}")
         if not chosen:
             break
-    return chosen, errors
+    return chosen, error_of_nnc, compile_seconds
+
+
+def error_of_direct_convolution(problem, reference, compiler):
+    """None where nnc uses no Winograd, and where training has the roundings of many steps in its error."""
+    from nnc import Nnc
+
+    if problem.case.trains or not compiler.uses_winograd():
+        return None
+    compiler.compile("direct", "--no-winograd")
+    return reference.error(Nnc(problem, "direct"))
 
 
 def compare(case, options, peak):
-    """One line of the table, or None where nnc cannot do the case."""
+    """One line of the tables, or None where nnc cannot do the case."""
+    import memory
     import timing
-    from cases import model_of
-    from contenders import Problem
+    from check import Reference
+    from nnc import Compiler
+    from problem import Problem
 
     say(f"{case.name}, {case.what}")
     with tempfile.TemporaryDirectory(prefix="nnc-compare-") as folder:
-        problem = Problem(case, model_of(case).classes, folder)
-        chosen, errors = contenders_of(problem, options)
+        problem = Problem(case, folder)
+        reference, compiler = Reference(problem), Compiler(problem, options.nnc)
+        chosen, error, compile_seconds = contenders_of(problem, reference, compiler, options.peers)
         if "nnc" not in chosen:
             return None
+        direct = error_of_direct_convolution(problem, reference, compiler)
+        errors = {"nnc": error, "direct": direct, "eager": reference.eager_error}
         flops = count_flops(problem)
         times, core = timing.rounds({"peak": peak, **chosen}, options.seconds)
-        roofline = chosen["nnc"].roofline_share()
+        roofline = compiler.roofline_share()
+        weights, measured = problem.weights_bytes(), [name for name in chosen if name not in memory.NOT_MEASURED]
+        if not case.trains:
+            compiler.compile("frozen", "--frozen")
+            measured.append("frozen")
+        beyond_weights = {name: memory.peak(problem, name) - weights for name in measured}
     seconds_of_peak = times.pop("peak")
     peaks = [peak.operations / seconds * 1e-9 for seconds in seconds_of_peak]
     share = flops / peak.operations * timing.ratio(seconds_of_peak, times["nnc"])
     ratios = {name: timing.ratio(times[name], times["nnc"]) for name in times}
     say("  " + ", ".join(f"{name} {1e3 * statistics.median(t):.4g} ms ({ratios[name]:.2f})" for name, t in times.items()))
-    return {"case": case, "times": times, "ratios": ratios, "flops": flops, "peaks": peaks, "share": share, "core": core, "roofline": roofline,
-            "errors": errors, "compile_seconds": chosen["nnc"].compile_seconds}
+    return {"case": case, "times": times, "ratios": ratios, "flops": flops, "peaks": peaks, "share": share, "core": core,
+            "roofline": roofline, "errors": errors, "compile_seconds": compile_seconds, "weights": weights,
+            "beyond_weights": beyond_weights}
+
+
+def compare_threads(case, options, cores):
+    """One line of the table of two threads."""
+    import threads
+    from nnc import Compiler
+    from problem import Problem
+
+    say(f"{case.name}, {case.what}, on two threads")
+    with tempfile.TemporaryDirectory(prefix="nnc-compare-") as folder:
+        problem = Problem(case, folder)
+        Compiler(problem, options.nnc).compile("model")
+        return {"case": case, **threads.measure(problem, options.peers, cores, options.seconds)}
 
 
 def run_recipe(options):
@@ -166,6 +204,7 @@ def main():
 
     import timing
 
+    two_cores = set(sorted(os.sched_getaffinity(0))[-2:])
     timing.pin(options.core)
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     try:
@@ -177,18 +216,18 @@ def main():
     logging.disable(logging.WARNING)
 
     import report
-    from cases import RECIPE, SETS
+    from cases import RECIPE, SETS, THREADS
     from contenders import PEERS
 
     options.peers = [peer for peer in options.peers.split(",") if peer]
     if unknown := set(options.peers) - set(PEERS):
         raise SystemExit(f"compare.py: unknown peers {', '.join(unknown)}; known are {', '.join(PEERS)}")
     sets = options.sets or ["lenet"]
-    sets = list(SETS) if "all" in sets else sets
+    sets = [*SETS, "threads"] if "all" in sets else sets
     results = []
     with tempfile.TemporaryDirectory(prefix="nnc-compare-") as folder:
         peak = timing.Peak(folder)
-        for case in (case for name in sets for case in SETS[name] if options.only in f"{case.name}, {case.what}"):
+        for case in matching((case for name in sets for case in SETS.get(name, [])), options.only):
             try:
                 result = compare(case, options, peak)
             except ImportError as error:
@@ -196,13 +235,20 @@ def main():
                 continue
             if result:
                 results.append(result)
-    sections = []
+    sections = [report.surroundings(options.nnc, ROOT, results)]
     if results:
-        sections = [report.surroundings(options.nnc, ROOT, results), report.cases_table(results, options.peers), report.summary(results)]
+        sections += [report.cases_table(results, options.peers), report.summary(results),
+                     report.memory_table(results, options.peers)]
     if RECIPE in sets and not options.no_recipe:
         sections.append(f"LeNet on 4,000 digits, Adam, batch 64, {EPOCHS} epochs, medians of {REPEATS} runs; the whole process "
                         "includes imports or the compilation, reading the data and classifying 1,000 test digits after each "
                         "epoch:\n\n" + report.recipe_table(run_recipe(options)))
+    if "threads" in sets:
+        if len(two_cores) == 2:
+            on_two_threads = [compare_threads(case, options, two_cores) for case in matching(THREADS, options.only)]
+            sections.append(report.threads_table(on_two_threads))
+        else:
+            say("two threads are left out: there is one core")
     text = "\n\n".join(sections) + "\n"
     print(text, end="")
     if options.markdown:

@@ -12,7 +12,7 @@ import numpy
 import torch
 
 from cases import MODELS
-from contenders import restore
+from pytorch import restore
 
 
 def main(data, how, epochs, seed):
