@@ -4,7 +4,7 @@ set -eu
 stubs=$1 libraries=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-symbols() { nm -D --defined-only "$@" | sed -n 's/.* [TWi] \(.*\)@@*\(.*\)/\1@\2/p' | sort -u; }
+symbols() { nm -D --defined-only "$@" | sed -n 's/.* [TWi] \([^@]*\)@*\(.*\)/\1@\2/p' | sort -u; }
 for name in libc libm; do
   symbols "$stubs/$name.so.6" > "$folder/offered"
   symbols "$libraries/$name.so.6" > "$folder/there"
