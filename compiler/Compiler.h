@@ -48,8 +48,11 @@ struct CompileOptions {
   bool gradient = false;
   /// 0: every op its own naive kernel (the reference); 2: everything.
   int optimization = 2;
-  /// `native` or an LLVM CPU name (x86-64-v3, x86-64-v4, znver4, ...).
-  std::string cpu = "native";
+  /// The platform to compile for, a triple such as aarch64-linux-gnu; empty: this machine's.
+  std::string target;
+  /// `native` or an LLVM CPU name (x86-64-v3, x86-64-v4, znver4, ...). Empty: native, or for
+  /// another platform what all of its machines run.
+  std::string cpu;
   /// Lets 3x3 convolutions use Winograd's filtering where that is faster. Its rounding
   /// error is up to about ten times that of a direct sum.
   bool winograd = true;

@@ -170,6 +170,7 @@ static LogicalResult planAll(Compilation &c) {
     return {};
   }, c.options.frozen);
   c.layout.interface.name = c.options.name;
+  c.layout.interface.target = c.target.platform->name;
   c.layout.interface.cpu = c.target.cpu;
   c.layout.interface.cpuFeatures = c.target.requiredFeatures();
   reportKernels(*c.module, c.target, c.options.optimization > 0, c.options.reportBatch, c.report);
@@ -226,7 +227,7 @@ static llvm::Error runSteps(Compilation &c, Stage last, ArrayRef<Step> steps) {
 }
 
 llvm::Error startCompilation(Compilation &c) {
-  llvm::Expected<cpu::Target> target = cpu::Target::forCPU(c.options.cpu);
+  llvm::Expected<cpu::Target> target = cpu::Target::forCPU(c.options.cpu, c.options.target);
   if (!target)
     return target.takeError();
   c.target = *target;

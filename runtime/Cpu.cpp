@@ -1,7 +1,9 @@
 // Does this processor have the instructions the model was compiled for? Asked in
 // create, by baseline code, so that a foreign processor gives a message instead
 // of an illegal instruction.
-#include "runtime/Instance.h"
+#include "runtime/Cpu.h"
+
+#if defined(__x86_64__)
 
 #include <cpuid.h>
 
@@ -32,3 +34,22 @@ const char *missingCpuFeature(const nnc_model &model) {
 }
 
 } // namespace nnc_runtime
+
+#elif defined(__aarch64__)
+
+#include <sys/auxv.h>
+
+namespace nnc_runtime {
+
+const char *missingCpuFeature(const nnc_model &model) {
+  for (int64_t i = 0; i < model.feature_count; ++i) {
+    const nnc_cpu_feature &feature = model.features[i];
+    if (!(getauxval(feature.leaf) >> feature.bit & 1))
+      return feature.name;
+  }
+  return nullptr;
+}
+
+} // namespace nnc_runtime
+
+#endif

@@ -6,22 +6,25 @@
   extern "C" const char name##_begin[] __attribute__((visibility("hidden")));                      \
   extern "C" const char name##_end[] __attribute__((visibility("hidden")));
 
-EMBED(nnc_embedded_runtime, "runtime.o")
-EMBED(nnc_embedded_libc, "libc.so.6")
-EMBED(nnc_embedded_libm, "libm.so.6")
+#define NNC_TARGET(architecture, ...)                                                              \
+  EMBED(nnc_embedded_##architecture##_runtime, #architecture "/runtime.o")                         \
+  EMBED(nnc_embedded_##architecture##_libc, #architecture "/libc.so.6")                            \
+  EMBED(nnc_embedded_##architecture##_libm, #architecture "/libm.so.6")
+#include "runtime/targets.def"
+#undef NNC_TARGET
 
 namespace nnc {
 
-std::string_view embeddedRuntimeObject() {
-  return {nnc_embedded_runtime_begin, size_t(nnc_embedded_runtime_end - nnc_embedded_runtime_begin)};
-}
+#define EMBEDDED(name) std::string_view(name##_begin, size_t(name##_end - name##_begin))
 
-std::string_view embeddedLibcStub() {
-  return {nnc_embedded_libc_begin, size_t(nnc_embedded_libc_end - nnc_embedded_libc_begin)};
-}
-
-std::string_view embeddedLibmStub() {
-  return {nnc_embedded_libm_begin, size_t(nnc_embedded_libm_end - nnc_embedded_libm_begin)};
+EmbeddedRuntime embeddedRuntime(std::string_view architecture) {
+#define NNC_TARGET(name, ...)                                                                      \
+  if (architecture == #name)                                                                       \
+    return {EMBEDDED(nnc_embedded_##name##_runtime), EMBEDDED(nnc_embedded_##name##_libc),         \
+            EMBEDDED(nnc_embedded_##name##_libm)};
+#include "runtime/targets.def"
+#undef NNC_TARGET
+  return {};
 }
 
 } // namespace nnc

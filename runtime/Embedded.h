@@ -6,10 +6,13 @@
 
 namespace nnc {
 
-/// The runtime as one relocatable object for x86-64 Linux.
-std::string_view embeddedRuntimeObject();
-/// Shared objects without code that carry the versions of glibc's symbols.
-std::string_view embeddedLibcStub();
-std::string_view embeddedLibmStub();
+struct EmbeddedRuntime {
+  std::string_view object; ///< the runtime, one relocatable object
+  /// Shared objects without code that carry the versions of glibc's symbols.
+  std::string_view libc, libm;
+};
+
+/// Of an architecture of targets.def.
+EmbeddedRuntime embeddedRuntime(std::string_view architecture);
 
 } // namespace nnc

@@ -1,6 +1,7 @@
 // create and destroy: checks the caller's options and the processor, lays one
 // block of memory out, fills the state and starts the threads.
 #include "runtime/Instance.h"
+#include "runtime/Cpu.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -64,7 +65,7 @@ static int32_t checkOptions(const nnc_model &model, const nnc_options *options,
   if (const char *feature = missingCpuFeature(model))
     return CREATE_FAIL(NNC_UNSUPPORTED_CPU,
                        "this processor or its operating system does not support %s, which %s was "
-                       "compiled for (%s): compile with --cpu=x86-64-v2 or --cpu=x86-64-v3",
+                       "compiled for (%s): compile with " NNC_COMMON_CPUS,
                        feature, model.name, model.cpu);
   if (!options)
     return boundSymbols(model, 0, settings, error);

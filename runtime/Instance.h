@@ -19,10 +19,6 @@ const char *errnoText(int code);
 const char *dtypeName(int32_t dtype);
 int64_t dtypeBytes(int32_t dtype);
 
-/// The first feature the model was compiled for that this processor (or its
-/// operating system) lacks; null when all are there.
-const char *missingCpuFeature(const nnc_model &model);
-
 // The thread pool; see ParallelFor.cpp.
 size_t poolBytes(int64_t workers);
 /// Starts workers - 1 threads; the caller of parallel_for is worker 0.

@@ -2,6 +2,7 @@
 // that the system takes off its core delays at most the task it holds. The
 // caller is worker 0 and waits for claimed tasks, never for threads: where the
 // threads do not exist (a forked child) it simply runs every task itself.
+#include "runtime/Cpu.h"
 #include "runtime/Instance.h"
 
 #include <linux/futex.h>
@@ -38,10 +39,6 @@ struct Pool {
   Worker worker[1]; ///< workers - 1 of them
 };
 
-// About 3 us: longer than the pause between two kernels of a model, shorter than
-// what a neighbour on the same core would notice.
-static const uint64_t spinCycles = 10000;
-
 static void futexWait(uint32_t *address, uint32_t expected) {
   syscall(SYS_futex, address, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
 }
@@ -75,9 +72,9 @@ static void *workerMain(void *argument) {
   Pool *pool = worker->pool;
   while (!__atomic_load_n(&pool->stop, __ATOMIC_ACQUIRE)) {
     runTasks(pool, worker->index);
-    const uint64_t start = __builtin_ia32_rdtsc();
-    while (!tasksLeft(pool) && __builtin_ia32_rdtsc() - start < spinCycles)
-      __builtin_ia32_pause();
+    const uint64_t start = ticks();
+    while (!tasksLeft(pool) && ticks() - start < spinTicks())
+      relax();
     if (tasksLeft(pool))
       continue;
     // Register as a sleeper first, look once more, then sleep: the caller
@@ -137,10 +134,10 @@ void runInPool(Pool *pool, int64_t tasks, nnc_task task, void *args) {
 
   runTasks(pool, 0);
 
-  const uint64_t start = __builtin_ia32_rdtsc();
+  const uint64_t start = ticks();
   while (__atomic_load_n(&pool->finished, __ATOMIC_ACQUIRE) != uint32_t(tasks) &&
-         __builtin_ia32_rdtsc() - start < spinCycles)
-    __builtin_ia32_pause();
+         ticks() - start < spinTicks())
+    relax();
   __atomic_store_n(&pool->callerSleeps, 1, __ATOMIC_SEQ_CST);
   for (;;) {
     const uint32_t finished = __atomic_load_n(&pool->finished, __ATOMIC_SEQ_CST);

@@ -139,8 +139,9 @@ typedef struct nnc_entry {
   int64_t flags;
 } nnc_entry;
 
-/* One bit of cpuid that create must find set, and the state components the
- * operating system must save for it. */
+/* One bit that create must find set. On x86-64 of cpuid, and the state components the
+ * operating system must save for it; on AArch64 of the auxiliary vector, whose entry
+ * (AT_HWCAP, AT_HWCAP2) is the leaf and which has no more than bits. */
 typedef struct nnc_cpu_feature {
   const char *name;
   uint32_t leaf;

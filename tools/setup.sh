@@ -14,9 +14,12 @@ set -eu
 #   libgtest-dev libgmock-dev libbenchmark-dev  tests and benchmarks
 #   gcc                                 compiles the C programs against a generated header
 #   binutils                            readelf and nm, with which tests look at a library
+#   libc6-dev-arm64-cross               libc's headers for the runtime on AArch64; libc itself for its tests
+#   qemu-user                           runs those tests
 packages="cmake ninja-build ccache clang-22 libclang-rt-22-dev lld-22 libc6-dev g++ llvm-22-dev libmlir-22-dev
 mlir-22-tools llvm-22-tools python3 liblld-22-dev zlib1g-dev libzstd-dev libcli11-dev libzip-dev
-libgtest-dev libgmock-dev libbenchmark-dev gcc binutils"
+libgtest-dev libgmock-dev libbenchmark-dev gcc binutils
+libc6-dev-arm64-cross qemu-user"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "setup.sh: this is not a Debian system (no dpkg-query)." >&2

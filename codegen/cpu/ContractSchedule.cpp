@@ -132,7 +132,7 @@ ContractSchedule scheduleContract(const ContractProblem &problem, const Target &
   Sizes sizes;
   sizes.lanes = target.lanes(problem.elementType);
   sizes.elementBytes = problem.elementType.getIntOrFloatBitWidth() / 8;
-  sizes.registers = target.vectorBytes >= 64 ? 32 : 16;
+  sizes.registers = target.registers;
   sizes.fmasPerCycle = target.vectorBytes >= 64 ? 1 : 2;
   sizes.batch = std::max<int64_t>(problem.batch.orElse(usualBatch), 1);
   sizes.m = std::max<int64_t>(problem.m.orElse(usualRows), 1);

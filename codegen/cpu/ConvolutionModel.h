@@ -28,7 +28,7 @@ struct ConvolutionModel {
   ConvolutionModel(const ConvolutionProblem &problem, const Target &target)
       : problem(problem), target(target), channels(problem) {
     lanes = target.lanes(problem.elementType);
-    registers = target.vectorBytes >= 64 ? 32 : 16;
+    registers = target.registers;
     elementBytes = problem.elementType.getIntOrFloatBitWidth() / 8;
     batch = std::max<int64_t>(problem.geometry.batch.orElse(usualBatch), 1);
     int64_t ones[3] = {1, 1, 1};

@@ -38,7 +38,7 @@ struct Model {
   Model(const ConvolutionProblem &problem, const Target &target, int64_t outputs)
       : problem(problem), winograd(nn::Winograd::of(outputs)), channels(problem) {
     lanes = target.lanes(problem.elementType);
-    registers = target.vectorBytes >= 64 ? 32 : 16;
+    registers = target.registers;
     batch = std::max<int64_t>(problem.geometry.batch.orElse(usualBatch), 1);
     const auto &result = problem.direction == ConvolutionDirection::InputGradient
                              ? problem.geometry.input

@@ -73,14 +73,13 @@ DepthwiseSchedule scheduleDepthwise(const ConvolutionProblem &problem, const Tar
     schedule.lanes = std::min<int64_t>(
         schedule.lanes,
         std::max<int64_t>(4, llvm::bit_ceil(uint64_t(llvm::divideCeil(w.result.fixed, w.unit())))));
-  int64_t registers = target.vectorBytes >= 64 ? 32 : 16;
   // Sums of a block; of a weight gradient its rows of dy beside the sums of the taps.
-  int64_t mostRows = std::max<int64_t>(1, registers / 4 / (h.unit() * w.unit()));
+  int64_t mostRows = std::max<int64_t>(1, target.registers / 4 / (h.unit() * w.unit()));
   // Of a large filter rather some rows, too, than one that every row of data is loaded for.
   if (h.kernel * w.kernel * mostRows > mostMultiplyAdds)
     mostRows = std::min<int64_t>(mostRows, 4);
   int64_t kernelRows = isWeightGradient(problem)
-                           ? std::max<int64_t>(1, (registers - mostRows - 2) / w.kernel)
+                           ? std::max<int64_t>(1, (target.registers - mostRows - 2) / w.kernel)
                            : std::max<int64_t>(1, mostMultiplyAdds / (mostRows * w.kernel));
   // The phase of a tap must not depend on the round.
   kernelRows = llvm::alignTo(kernelRows, h.unit());

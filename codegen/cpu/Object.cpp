@@ -7,10 +7,8 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
-#include "llvm/TargetParser/Triple.h"
 #include "llvm/Transforms/IPO/GlobalDCE.h"
 #include "llvm/Transforms/InstCombine/InstCombine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
@@ -44,14 +42,12 @@ void keepConstantsAtTheirUses() {
 
 Expected<std::unique_ptr<TargetMachine>> targetMachine(const Target &target,
                                                        int optimizationLevel) {
-  InitializeNativeTarget();
-  InitializeNativeTargetAsmPrinter();
   keepConstantsAtTheirUses();
   std::string error;
-  Triple triple(target.triple);
+  const Triple &triple = target.platform->triple;
   const llvm::Target *backend = TargetRegistry::lookupTarget(triple, error);
   if (!backend)
-    return createStringError("no code generator for " + target.triple + ": " + error);
+    return createStringError("no code generator for " + Twine(target.platform->name) + ": " + error);
   TargetOptions options;
   options.FunctionSections = true;
   options.DataSections = true;
@@ -62,7 +58,7 @@ Expected<std::unique_ptr<TargetMachine>> targetMachine(const Target &target,
   std::unique_ptr<TargetMachine> machine(backend->createTargetMachine(
       triple, target.cpu, target.features, options, Reloc::PIC_, CodeModel::Small, level));
   if (!machine)
-    return createStringError("no code generator for " + target.cpu + " on " + target.triple);
+    return createStringError("no code generator for " + target.cpu + " on " + target.platform->name);
   return std::move(machine);
 }
 
@@ -134,7 +130,7 @@ Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module, const Target 
   std::unique_ptr<Module> llvmModule = mlir::translateModuleToLLVMIR(module, context, "nnc");
   if (!llvmModule)
     return createStringError("the module could not be translated to LLVM IR");
-  llvmModule->setTargetTriple(Triple(target.triple));
+  llvmModule->setTargetTriple(target.platform->triple);
   llvmModule->setDataLayout(machine.createDataLayout());
   llvmModule->setPICLevel(PICLevel::SmallPIC);
   setFunctionAttributes(*llvmModule, target);
@@ -159,7 +155,7 @@ Expected<SmallVector<char, 0>> emitObject(mlir::ModuleOp module, const Target &t
   raw_svector_ostream stream(object);
   legacy::PassManager emission;
   if ((*machine)->addPassesToEmitFile(emission, stream, nullptr, CodeGenFileType::ObjectFile))
-    return createStringError("no object file writer for " + target.triple);
+    return createStringError("no object file writer for " + Twine(target.platform->name));
   emission.run(**llvmModule);
   return std::move(object);
 }

@@ -298,7 +298,7 @@ PointwiseForms pointwiseForms(Operation *anchor, const ConvolutionProblem &probl
   for (const Extent &size : g.output)
     pixels *= size.orElse(enoughPixels);
   auto all = [](ArrayRef<int64_t> values, int64_t value) { return llvm::all_of(values, [&](int64_t v) { return v == value; }); };
-  if (target.vectorBytes >= 64 || problem.direction == ConvolutionDirection::WeightGradient || g.groups != 1 || !all(g.kernel, 1) ||
+  if (target.registers > 16 || problem.direction == ConvolutionDirection::WeightGradient || g.groups != 1 || !all(g.kernel, 1) ||
       !all(g.padding, 0) || readsOutside(anchor, problem))
     return {};
   // Short sums do not repay the packing of pixels, and very short ones still less to bring

@@ -18,9 +18,8 @@ namespace nnc::cpu {
 //===-- what both directions share ------------------------------------------------===//
 
 int64_t sequenceTileVectors(const Target &target, int64_t rows, int64_t vectors) {
-  int64_t registers = target.vectorBytes == 64 ? 32 : 16;
   // A single row reads each vector once: as an operand from memory.
-  int64_t most = rows == 1 ? registers / 2 : (registers - 1) / (rows + 1);
+  int64_t most = rows == 1 ? target.registers / 2 : (target.registers - 1) / (rows + 1);
   return std::clamp<int64_t>(most, 1, vectors);
 }
 

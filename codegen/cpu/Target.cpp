@@ -6,9 +6,8 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/AArch64TargetParser.h"
 #include "llvm/TargetParser/Host.h"
-#include "llvm/TargetParser/Triple.h"
 #include "llvm/TargetParser/X86TargetParser.h"
 
 using namespace llvm;
@@ -19,21 +18,44 @@ namespace {
 
 // Every instruction set that LLVM's instruction selection takes for ordinary code, in its
 // spelling: what only intrinsics reach (aes, sha, amx, ...) is not among them.
-constexpr const char *kernelFeatures[] = {
+constexpr const char *x86Features[] = {
     "sse3", "ssse3", "sse4.1", "sse4.2", "sse4a", "popcnt", "lzcnt", "bmi", "bmi2", "tbm", "movbe", "f16c", "fma", "fma4",
     "xop", "gfni", "avx", "avx2", "avxvnni", "avxvnniint8", "avxvnniint16", "avxifma", "avxneconvert", "avx512f", "avx512bw",
     "avx512dq", "avx512vl", "avx512cd", "avx512ifma", "avx512vbmi", "avx512vbmi2", "avx512vnni", "avx512bitalg",
     "avx512vpopcntdq", "avx512bf16", "avx512fp16"};
+constexpr const char *aarch64Features[] = {"fp-armv8", "neon", "lse", "rdm", "fullfp16", "fp16fml", "dotprod", "complxnum",
+                                           "jsconv", "rcpc", "rcpc-immo", "flagm", "altnzcv", "fptoint", "bf16", "i8mm",
+                                           "sve", "sve2", "f32mm", "f64mm"};
+
+ArrayRef<const char *> kernelFeatures(const Target &target) {
+  return target.platform->triple.isX86() ? ArrayRef(x86Features) : ArrayRef(aarch64Features);
+}
 
 std::unique_ptr<MCSubtargetInfo> subtarget(const Target &target) {
-  InitializeNativeTarget();
   std::string error;
-  Triple triple(target.triple);
+  const Triple &triple = target.platform->triple;
   const llvm::Target *backend = TargetRegistry::lookupTarget(triple, error);
   if (!backend)
     return nullptr;
   return std::unique_ptr<MCSubtargetInfo>(
       backend->createMCSubtargetInfo(triple, target.cpu, target.features));
+}
+
+Error checkCpu(const Target &target) {
+  const Platform &platform = *target.platform;
+  SmallVector<StringRef> known = {platform.baselineCpu};
+  StringRef examples;
+  if (platform.triple.isX86()) {
+    X86::fillValidCPUArchList(known, /*Only64Bit=*/true);
+    examples = "x86-64-v3, x86-64-v4, znver4 or sapphirerapids";
+  } else {
+    AArch64::fillValidCPUArchList(known);
+    examples = "generic, cortex-a72, neoverse-n1 or apple-m1";
+  }
+  if (is_contained(known, target.cpu))
+    return Error::success();
+  std::string where = platform.isThisMachine() ? "': give `native` or" : "' of " + std::string(platform.name) + ": give";
+  return createStringError("unknown CPU '" + target.cpu + where + " an LLVM name such as " + examples);
 }
 
 // Cache sizes of CPUs whose LLVM name fixes them; the defaults of Target suit
@@ -72,21 +94,18 @@ int64_t hostCacheBytes(int level) {
   return text.getAsInteger(10, count) ? 0 : count * unit;
 }
 
-Expected<Target> Target::forCPU(StringRef name) {
+Expected<Target> Target::forCPU(StringRef name, StringRef triple) {
+  Expected<const Platform *> platform = Platform::find(triple);
+  if (!platform)
+    return platform.takeError();
   Target target;
-  target.triple = sys::getDefaultTargetTriple();
-  Triple triple(target.triple);
-  bool native = name == "native";
-  target.cpu = native ? sys::getHostCPUName().str() : name.str();
-
-  if (triple.isX86()) {
-    SmallVector<StringRef> known;
-    X86::fillValidCPUArchList(known, /*Only64Bit=*/true);
-    if (!is_contained(known, target.cpu))
-      return createStringError("unknown CPU '" + target.cpu +
-                               "': give `native` or an LLVM name such as x86-64-v3, x86-64-v4, "
-                               "znver4 or sapphirerapids");
-  }
+  target.platform = *platform;
+  bool here = target.platform->isThisMachine();
+  bool native = name == "native" || (name.empty() && here);
+  if (native && !here)
+    return createStringError("--cpu native is this machine's processor, not one of " + Twine(target.platform->name) +
+                             ": leave it out, or give a processor of the target");
+  target.cpu = native ? sys::getHostCPUName().str() : name.empty() ? target.platform->baselineCpu : name.str();
   if (native) {
     // A virtual machine may hide features of the CPU that it names.
     StringMap<bool> host = sys::getHostCPUFeatures();
@@ -97,15 +116,18 @@ Expected<Target> Target::forCPU(StringRef name) {
     target.features = join(features, ",");
   }
 
+  if (Error error = checkCpu(target))
+    return error;
   std::unique_ptr<MCSubtargetInfo> info = subtarget(target);
   if (!info)
-    return createStringError("no code generator for " + target.triple);
-  target.vectorBytes = 16;
-  if (triple.isX86()) {
-    if (info->checkFeatures("+avx512f"))
-      target.vectorBytes = 64;
-    else if (info->checkFeatures("+avx2"))
-      target.vectorBytes = 32;
+    return createStringError("no code generator for " + Twine(target.platform->name));
+  if (target.platform->triple.isAArch64()) {
+    target.registers = 32;
+  } else if (info->checkFeatures("+avx512f")) {
+    target.vectorBytes = 64;
+    target.registers = 32;
+  } else if (info->checkFeatures("+avx2")) {
+    target.vectorBytes = 32;
   }
   setCaches(target, native);
   return target;
@@ -119,8 +141,8 @@ int Target::lanes(mlir::Type type) const {
 std::vector<std::string> Target::requiredFeatures() const {
   std::vector<std::string> required;
   std::unique_ptr<MCSubtargetInfo> info = subtarget(*this);
-  if (info && Triple(triple).isX86())
-    for (const char *feature : kernelFeatures)
+  if (info)
+    for (const char *feature : kernelFeatures(*this))
       if (info->checkFeatures(std::string("+") + feature))
         required.push_back(feature);
   return required;

@@ -10,7 +10,7 @@ enum : uint64_t { Ymm = 0x6, Zmm = 0xe6, Tiles = 0x60000 };
 } // namespace
 
 // Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E.
-static const nnc_cpu_feature knownFeatures[] = {
+static const nnc_cpu_feature x86Features[] = {
     {"cx8", Basic, 0, EDX, 8, 0},
     {"cmov", Basic, 0, EDX, 15, 0},
     {"mmx", Basic, 0, EDX, 23, 0},
@@ -68,8 +68,38 @@ static const nnc_cpu_feature knownFeatures[] = {
     {"tbm", Amd, 0, ECX, 21, 0},
 };
 
+// Linux, arch/arm64/include/uapi/asm/hwcap.h; the entry of the auxiliary vector and the bit.
+enum AuxiliaryVector : uint32_t { HwCap = 16, HwCap2 = 26 };
+static const nnc_cpu_feature aarch64Features[] = {
+    {"fp-armv8", HwCap, 0, 0, 0, 0},
+    {"neon", HwCap, 0, 0, 1, 0},
+    {"aes", HwCap, 0, 0, 3, 0},
+    {"sha2", HwCap, 0, 0, 6, 0},
+    {"crc", HwCap, 0, 0, 7, 0},
+    {"lse", HwCap, 0, 0, 8, 0},
+    {"fullfp16", HwCap, 0, 0, 10, 0},
+    {"rdm", HwCap, 0, 0, 12, 0},
+    {"jsconv", HwCap, 0, 0, 13, 0},
+    {"complxnum", HwCap, 0, 0, 14, 0},
+    {"rcpc", HwCap, 0, 0, 15, 0},
+    {"dotprod", HwCap, 0, 0, 20, 0},
+    {"sve", HwCap, 0, 0, 22, 0},
+    {"fp16fml", HwCap, 0, 0, 23, 0},
+    {"rcpc-immo", HwCap, 0, 0, 26, 0},
+    {"flagm", HwCap, 0, 0, 27, 0},
+    {"sve2", HwCap2, 0, 0, 1, 0},
+    {"altnzcv", HwCap2, 0, 0, 7, 0},
+    {"fptoint", HwCap2, 0, 0, 8, 0},
+    {"f32mm", HwCap2, 0, 0, 10, 0},
+    {"f64mm", HwCap2, 0, 0, 11, 0},
+    {"i8mm", HwCap2, 0, 0, 13, 0},
+    {"bf16", HwCap2, 0, 0, 14, 0},
+};
+
 llvm::Expected<std::vector<nnc_cpu_feature>>
-cpuidBits(const std::vector<std::string> &featureNames) {
+cpuFeatureBits(const std::vector<std::string> &featureNames, const Platform &platform) {
+  const bool isX86 = platform.triple.isX86();
+  const auto knownFeatures = isX86 ? llvm::ArrayRef(x86Features) : llvm::ArrayRef(aarch64Features);
   std::vector<nnc_cpu_feature> bits;
   for (llvm::StringRef name : featureNames) {
     name.consume_front("+");
@@ -79,10 +109,10 @@ cpuidBits(const std::vector<std::string> &featureNames) {
         bits.push_back(feature);
         known = true;
       }
-    if (!known && (name.starts_with("avx") || name.starts_with("amx")))
+    if (!known && (name.starts_with("avx") || name.starts_with("amx") || name.starts_with("sve")))
       return llvm::createStringError("the CPU feature '" + name +
-                                     "' cannot be checked when a library is loaded: compile for "
-                                     "a CPU without it (--cpu=x86-64-v3 or --cpu=x86-64-v4)");
+                                     "' cannot be checked when a library is loaded: compile for a CPU without it (" +
+                                     (isX86 ? "--cpu=x86-64-v3 or --cpu=x86-64-v4" : "--cpu=generic") + ")");
   }
   return bits;
 }

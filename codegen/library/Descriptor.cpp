@@ -9,7 +9,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
@@ -22,8 +21,8 @@ namespace {
 /// runtime/abi.h, field by field in its order; its size is checked against it.
 class DescriptorModule {
 public:
-  DescriptorModule(const ModelInterface &model, llvm::Module &module)
-      : model(model), module(module), builder(module.getContext()),
+  DescriptorModule(const ModelInterface &model, const Platform &platform, llvm::Module &module)
+      : model(model), platform(platform), module(module), builder(module.getContext()),
         pointer(llvm::PointerType::getUnqual(module.getContext())) {}
 
   llvm::Error build(llvm::StringRef signature, uint64_t initialBytes);
@@ -87,6 +86,7 @@ private:
   void defineEntry(const EntryFunction &function);
 
   const ModelInterface &model;
+  const Platform &platform;
   llvm::Module &module;
   llvm::IRBuilder<> builder;
   llvm::PointerType *pointer;
@@ -232,7 +232,7 @@ llvm::Error DescriptorModule::build(llvm::StringRef signature, uint64_t initialB
   }
   for (const StateVariable &v : model.state)
     variables.push_back(variable(v));
-  auto bits = cpuidBits(model.cpuFeatures);
+  auto bits = cpuFeatureBits(model.cpuFeatures, platform);
   if (!bits)
     return bits.takeError();
   for (const nnc_cpu_feature &feature : *bits)
@@ -257,36 +257,30 @@ llvm::Error DescriptorModule::build(llvm::StringRef signature, uint64_t initialB
   return llvm::Error::success();
 }
 
-static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> baselineMachine() {
-  LLVMInitializeX86TargetInfo();
-  LLVMInitializeX86Target();
-  LLVMInitializeX86TargetMC();
-  LLVMInitializeX86AsmPrinter();
-  LLVMInitializeX86AsmParser();
-  const llvm::Triple triple("x86_64-unknown-linux-gnu");
+static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> baselineMachine(const Platform &platform) {
   std::string error;
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(platform.triple, error);
   if (!target)
-    return llvm::createStringError("LLVM has no code generator for " + triple.str() + ": " +
-                                   error);
+    return llvm::createStringError("LLVM has no code generator for " + llvm::Twine(platform.name) + ": " + error);
   llvm::TargetOptions options;
   options.FunctionSections = true;
   options.DataSections = true;
   return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, "x86-64", "", options, llvm::Reloc::PIC_));
+      target->createTargetMachine(platform.triple, platform.baselineCpu, "", options, llvm::Reloc::PIC_));
 }
 
 llvm::Expected<llvm::SmallVector<char, 0>> emitDescriptor(const ModelInterface &model,
+                                                          const Platform &platform,
                                                           llvm::StringRef signature,
                                                           uint64_t initialBytes) {
-  auto machine = baselineMachine();
+  auto machine = baselineMachine(platform);
   if (!machine)
     return machine.takeError();
   llvm::LLVMContext context;
   llvm::Module module("nnc_descriptor", context);
   module.setTargetTriple((*machine)->getTargetTriple());
   module.setDataLayout((*machine)->createDataLayout());
-  DescriptorModule descriptor(model, module);
+  DescriptorModule descriptor(model, platform, module);
   if (llvm::Error error = descriptor.build(signature, initialBytes))
     return error;
   llvm::SmallVector<char, 0> object;
@@ -294,7 +288,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> emitDescriptor(const ModelInterface &
   llvm::legacy::PassManager passes;
   if ((*machine)->addPassesToEmitFile(passes, stream, nullptr,
                                       llvm::CodeGenFileType::ObjectFile))
-    return llvm::createStringError("LLVM cannot emit objects for x86-64");
+    return llvm::createStringError("LLVM cannot emit objects for " + llvm::Twine(platform.name));
   passes.run(module);
   return object;
 }

@@ -2,6 +2,7 @@
 // model's constant descriptor and the exported functions.
 #pragma once
 
+#include "codegen/Platform.h"
 #include "codegen/library/ModelInterface.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
@@ -13,8 +14,9 @@ namespace nnc {
 /// own: weights never pass through the IR.
 constexpr const char *initialDataSymbol = "nnc_initial_data";
 
-/// Emits a relocatable object for baseline x86-64.
+/// Emits a relocatable object for the platform's baseline.
 llvm::Expected<llvm::SmallVector<char, 0>> emitDescriptor(const ModelInterface &model,
+                                                          const Platform &platform,
                                                           llvm::StringRef signature,
                                                           uint64_t initialBytes);
 

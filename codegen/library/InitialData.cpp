@@ -21,7 +21,7 @@ template <typename T> static void writeRecord(llvm::raw_ostream &stream, const T
   stream.write(reinterpret_cast<const char *>(&record), sizeof(T));
 }
 
-llvm::Error InitialData::writeObject(llvm::StringRef path, llvm::StringRef symbol) const {
+llvm::Error InitialData::writeObject(llvm::StringRef path, llvm::StringRef symbol, uint16_t elfMachine) const {
   // Header, the data, the tables; sections: none, data, symbols, names.
   enum { None, Data, Symbols, Names, SectionCount };
   const std::string dataName = ".rodata.nnc_initial_data";
@@ -65,7 +65,7 @@ llvm::Error InitialData::writeObject(llvm::StringRef path, llvm::StringRef symbo
   header.e_ident[EI_DATA] = ELFDATA2LSB;
   header.e_ident[EI_VERSION] = EV_CURRENT;
   header.e_type = ET_REL;
-  header.e_machine = EM_X86_64;
+  header.e_machine = elfMachine;
   header.e_version = EV_CURRENT;
   header.e_ehsize = sizeof(header);
   header.e_shentsize = sizeof(Elf64_Shdr);

@@ -20,9 +20,9 @@ public:
 
   uint64_t size() const { return end; }
 
-  /// Writes a relocatable ELF object for x86-64 that defines `symbol` (global, hidden) as
-  /// these bytes in a read-only section.
-  llvm::Error writeObject(llvm::StringRef path, llvm::StringRef symbol) const;
+  /// Writes a relocatable ELF object for `elfMachine` that defines `symbol` (global, hidden)
+  /// as these bytes in a read-only section.
+  llvm::Error writeObject(llvm::StringRef path, llvm::StringRef symbol, uint16_t elfMachine) const;
 
 private:
   struct Piece {

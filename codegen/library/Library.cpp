@@ -83,14 +83,19 @@ llvm::Error writeLibrary(const ModelInterface &model,
   if (!scratch)
     return scratch.takeError();
 
+  auto platform = Platform::find(model.target);
+  if (!platform)
+    return platform.takeError();
+
   const std::string signature = signatureJson(model);
-  auto descriptor = emitDescriptor(model, signature, initialData.size());
+  auto descriptor = emitDescriptor(model, **platform, signature, initialData.size());
   if (!descriptor)
     return descriptor.takeError();
 
   LinkJob job;
+  job.platform = *platform;
   job.objects.push_back(scratch->file("initial_data.o"));
-  if (llvm::Error error = initialData.writeObject(job.objects.back(), initialDataSymbol))
+  if (llvm::Error error = initialData.writeObject(job.objects.back(), initialDataSymbol, (*platform)->elfMachine))
     return error;
   auto addObject = [&](llvm::StringRef bytes) {
     job.objects.push_back(scratch->file("object" + llvm::Twine(job.objects.size()) + ".o"));
@@ -130,8 +135,13 @@ llvm::Expected<std::string> libraryPrefix(llvm::StringRef path) {
       auto name = symbol.getName();
       if (!name)
         return name.takeError();
-      if (name->consume_back("_signature"))
-        return name->str();
+      if (!name->consume_back("_signature"))
+        continue;
+      const Platform *platform = Platform::ofMachine(elf->getEMachine());
+      if (platform && !platform->isThisMachine())
+        return llvm::createStringError("compiled for " + llvm::Twine(platform->name) +
+                                       ", it cannot be loaded here: compile the model without --target");
+      return name->str();
     }
   return llvm::createStringError("'" + path + "' is not a library that nnc wrote: it exports no "
                                  "NAME_signature");

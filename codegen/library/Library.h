@@ -22,7 +22,7 @@ llvm::Error writeLibrary(const ModelInterface &model,
                          llvm::ArrayRef<llvm::SmallVector<char, 0>> objects,
                          const InitialData &initialData, llvm::StringRef outputPrefix);
 
-/// The C prefix of a library that nnc wrote: `lenet` where it exports
+/// The C prefix of a library that nnc wrote for this machine: `lenet` where it exports
 /// `lenet_signature`. An error if `path` is not such a library.
 llvm::Expected<std::string> libraryPrefix(llvm::StringRef path);
 

@@ -1,5 +1,5 @@
 #include "codegen/library/Link.h"
-#include "runtime/Embedded.h"
+#include "codegen/Platform.h"
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
@@ -45,17 +45,17 @@ llvm::Error linkSharedLibrary(const LinkJob &job) {
   };
   const std::string runtime = inFolder("runtime.o"), libc = inFolder("libc.so.6"),
                     libm = inFolder("libm.so.6"), script = inFolder("exports.map");
-  if (llvm::Error error = writeFile(runtime, embeddedRuntimeObject()))
+  if (llvm::Error error = writeFile(runtime, job.platform->runtime.object))
     return error;
-  if (llvm::Error error = writeFile(libc, embeddedLibcStub()))
+  if (llvm::Error error = writeFile(libc, job.platform->runtime.libc))
     return error;
-  if (llvm::Error error = writeFile(libm, embeddedLibmStub()))
+  if (llvm::Error error = writeFile(libm, job.platform->runtime.libm))
     return error;
   if (llvm::Error error = writeFile(script, versionScript(job.exports)))
     return error;
 
   std::vector<std::string> arguments = {
-      "ld.lld", "-shared", "-m", "elf_x86_64", "--color-diagnostics=never", "--threads=1",
+      "ld.lld", "-shared", "-m", job.platform->emulation, "--color-diagnostics=never", "--threads=1",
       "--gc-sections", "--strip-all", "--build-id=none", "--hash-style=gnu", "-z", "defs",
       "-z", "now", "-z", "relro",
       // Write through write(2): a full disk is an error then, not a signal.

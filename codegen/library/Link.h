@@ -14,7 +14,10 @@ class raw_ostream;
 
 namespace nnc {
 
+struct Platform;
+
 struct LinkJob {
+  const Platform *platform = nullptr;
   std::vector<std::string> objects; ///< paths
   std::vector<std::string> exports; ///< the only symbols that stay visible
   std::string soname;

@@ -76,6 +76,7 @@ struct ModelInterface {
   uint64_t stateBytes = 0;
   bool frozen = false; ///< no state: the functions read constants from the initial data
   std::vector<Entry> entries;
+  std::string target;                     ///< triple of the platform compiled for; empty: this machine's
   std::string cpu;                        ///< LLVM CPU name compiled for
   std::vector<std::string> cpuFeatures;   ///< features create() must find: avx2, fma, avx512f, ...
 };

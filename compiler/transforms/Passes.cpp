@@ -127,10 +127,11 @@ struct FormKernels : StagePass<FormKernels, func::FuncOp> {
 template <typename Derived> struct TargetPass : StagePass<Derived> {
   TargetPass() = default;
   TargetPass(const TargetPass &other) : StagePass<Derived>(other) {}
+  Pass::Option<std::string> triple{*this, "target", llvm::cl::desc("Triple of the machine"), llvm::cl::init("x86_64-linux-gnu")};
   Pass::Option<std::string> cpu{*this, "cpu", llvm::cl::desc("LLVM CPU name or native"), llvm::cl::init("x86-64-v3")};
 
   void runOnOperation() override {
-    llvm::Expected<cpu::Target> target = cpu::Target::forCPU(cpu);
+    llvm::Expected<cpu::Target> target = cpu::Target::forCPU(cpu, triple);
     if (!target) {
       this->getOperation().emitError() << llvm::toString(target.takeError());
       return this->signalPassFailure();

@@ -1,8 +1,11 @@
 // Runs golden cases of PyTorch through the compiler: `nnc_conformance GROUP.zip...`.
 // A test is one case, exported statically or dynamically, at -O0 or -O2; it checks
 // what `nnc run` and `nnc grad` compute. With --table FILE it also writes the
-// table of supported operations from the cases that passed.
+// table of supported operations from the cases that passed. With --target TRIPLE RUNNER
+// they are compiled for another machine, at -O2 and one export each, and called by RUNNER (Emulated.h).
 #include "compiler/Compiler.h"
+#include "compiler/Report.h"
+#include "tests/conformance/Emulated.h"
 #include "tests/conformance/Goldens.h"
 #include "tools/nnc/Library.h"
 #include "tools/nnc/NamedTensors.h"
@@ -18,6 +21,11 @@ using namespace nnc;
 
 namespace {
 
+/// Another machine than this one; empty: this one.
+struct Emulation {
+  std::string target, runner;
+} emulation;
+
 class ConformanceTest : public testing::Test {
 public:
   ConformanceTest(const GoldenCase &golden, std::string variant, int optimization)
@@ -27,49 +35,63 @@ public:
   void TearDown() override { sys::fs::remove_directories(folder); }
 
   void TestBody() override {
-    std::unique_ptr<cli::Library> library = compile();
-    ASSERT_TRUE(library);
+    ASSERT_NO_FATAL_FAILURE(compile());
     for (const GoldenRun &run : golden.runs) {
       SCOPED_TRACE("batch " + std::to_string(run.batch));
       // `run` of a training export evaluates what it can; the golden values are of training.
       if (!golden.isTraining)
-        check(*library, "forward", run);
-      check(*library, "grad", run);
+        check("forward", run);
+      check("grad", run);
       if (variant == "static")
         break;
     }
   }
 
 private:
-  std::unique_ptr<cli::Library> compile() {
+  std::string prefix() const { return (folder + "/model").str(); }
+
+  void compile() {
     const std::vector<std::byte> &model = golden.models.at(variant);
     CompileOptions options;
-    options.model = (folder + "/model.pt2").str();
+    options.model = prefix() + ".pt2";
     options.gradient = true;
     options.optimization = optimization;
+    options.target = emulation.target;
     Error error = cli::writeFile(options.model, {reinterpret_cast<const char *>(model.data()), model.size()});
     if (!error)
-      error = compileLibrary(options, (folder + "/model").str());
-    if (error) {
-      ADD_FAILURE() << toString(std::move(error));
-      return nullptr;
-    }
-    Expected<std::unique_ptr<cli::Library>> library = cli::Library::open((folder + "/model.so").str());
-    if (!library) {
-      ADD_FAILURE() << toString(library.takeError());
-      return nullptr;
-    }
-    return std::move(*library);
+      error = compileLibrary(options, prefix(), &report);
+    ASSERT_FALSE(bool(error)) << toString(std::move(error));
+    if (!emulation.target.empty())
+      return;
+    Expected<std::unique_ptr<cli::Library>> opened = cli::Library::open(prefix() + ".so");
+    ASSERT_TRUE(bool(opened)) << toString(opened.takeError());
+    library = std::move(*opened);
   }
 
-  void check(cli::Library &library, const char *name, const GoldenRun &run) {
-    Expected<const Entry *> entry = library.entry(name);
+  Expected<const Entry *> entryOf(StringRef name) const {
+    if (library)
+      return library->entry(name);
+    for (const Entry &entry : report.interface.entries)
+      if (entry.name == name)
+        return &entry;
+    return createStringError("no entry " + name);
+  }
+
+  Expected<std::vector<cli::Tensor>> call(const Entry &entry, ArrayRef<cli::Tensor> inputs) const {
+    if (!library)
+      return callEmulated(emulation.runner, prefix(), entry, inputs);
+    Expected<std::unique_ptr<cli::Instance>> instance = library->create({});
+    if (!instance)
+      return instance.takeError();
+    return (*instance)->call(entry, inputs);
+  }
+
+  void check(const char *name, const GoldenRun &run) {
+    Expected<const Entry *> entry = entryOf(name);
     ASSERT_TRUE(bool(entry)) << toString(entry.takeError());
     Expected<std::vector<cli::Tensor>> inputs = cli::arrangeInputs(**entry, run.inputs);
     ASSERT_TRUE(bool(inputs)) << toString(inputs.takeError());
-    Expected<std::unique_ptr<cli::Instance>> instance = library.create({});
-    ASSERT_TRUE(bool(instance)) << toString(instance.takeError());
-    Expected<std::vector<cli::Tensor>> outputs = (*instance)->call(**entry, *inputs);
+    Expected<std::vector<cli::Tensor>> outputs = call(**entry, *inputs);
     ASSERT_TRUE(bool(outputs)) << toString(outputs.takeError());
     const cli::Npz results = cli::nameOutputs(**entry, std::move(*outputs));
 
@@ -87,10 +109,19 @@ private:
   std::string variant;
   int optimization;
   SmallString<128> folder;
+  ModelReport report;
+  std::unique_ptr<cli::Library> library; ///< null: it is for another machine
 };
 
 std::string testName(const GoldenCase &golden, const std::string &variant, int optimization) {
   return golden.name + "_" + variant + "_O" + std::to_string(optimization);
+}
+
+void registerTest(const GoldenCase &golden, const std::string &variant, int optimization) {
+  testing::RegisterTest(golden.group.c_str(), testName(golden, variant, optimization).c_str(), nullptr, nullptr, __FILE__,
+                        __LINE__, [&golden, variant, optimization]() -> testing::Test * {
+                          return new ConformanceTest(golden, variant, optimization);
+                        });
 }
 
 /// For each ATen operation the cases that contain it; supported where all of them passed.
@@ -142,6 +173,11 @@ int main(int argc, char **argv) {
       table = argv[++i];
       continue;
     }
+    if (StringRef(argv[i]) == "--target" && i + 2 < argc) {
+      emulation = {argv[i + 1], argv[i + 2]};
+      i += 2;
+      continue;
+    }
     Expected<std::vector<GoldenCase>> group = readGoldens(argv[i]);
     if (!group) {
       errs() << toString(group.takeError()) << "\n";
@@ -150,17 +186,18 @@ int main(int argc, char **argv) {
     std::move(group->begin(), group->end(), std::back_inserter(cases));
   }
   if (cases.empty()) {
-    errs() << "usage: nnc_conformance [--table FILE] GROUP.zip...\n";
+    errs() << "usage: nnc_conformance [--table FILE] [--target TRIPLE RUNNER] GROUP.zip...\n";
     return 2;
   }
-  for (const GoldenCase &golden : cases)
+  for (const GoldenCase &golden : cases) {
+    if (!emulation.target.empty()) {
+      registerTest(golden, golden.models.begin()->first, 2); // dynamic, where there is such an export
+      continue;
+    }
     for (const auto &model : golden.models)
       for (int optimization : {0, 2})
-        testing::RegisterTest(golden.group.c_str(), testName(golden, model.first, optimization).c_str(), nullptr,
-                              nullptr, __FILE__, __LINE__,
-                              [&golden, variant = model.first, optimization]() -> testing::Test * {
-                                return new ConformanceTest(golden, variant, optimization);
-                              });
+        registerTest(golden, model.first, optimization);
+  }
   const int status = RUN_ALL_TESTS();
   if (!table.empty())
     if (Error error = writeTable(table, cases)) {

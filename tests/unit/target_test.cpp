@@ -59,6 +59,20 @@ TEST_F(CpuTarget, KnowsVectorLengthAndFeaturesOfNamedCpus) {
   }
 }
 
+TEST_F(CpuTarget, KnowsOtherMachines) {
+  auto generic = Target::forCPU("", "aarch64-linux-gnu"), named = Target::forCPU("neoverse-v1", "arm64-unknown-linux-gnu");
+  ASSERT_TRUE(bool(generic)) << llvm::toString(generic.takeError());
+  ASSERT_TRUE(bool(named)) << llvm::toString(named.takeError());
+  EXPECT_EQ(generic->cpu, "generic");
+  for (const Target &target : {*generic, *named}) {
+    EXPECT_STREQ(target.platform->name, "aarch64-linux-gnu");
+    EXPECT_EQ(target.vectorBytes, 16);
+    EXPECT_EQ(target.registers, 32);
+  }
+  EXPECT_EQ(generic->requiredFeatures(), (std::vector<std::string>{"fp-armv8", "neon"}));
+  EXPECT_TRUE(llvm::is_contained(named->requiredFeatures(), "sve"));
+}
+
 TEST_F(CpuTarget, RefusesAnUnknownCpu) {
   auto target = Target::forCPU("pentium-9000");
   ASSERT_FALSE(bool(target));

@@ -15,7 +15,7 @@ namespace {
 
 struct CompileCommand {
   ModelOptions model;
-  std::string output, name, emit, train, evaluation;
+  std::string output, name, target, emit, train, evaluation;
   std::string inputs;
   int64_t batch = 0;
   double memoryBudget = 0; // bytes
@@ -41,12 +41,15 @@ struct CompileCommand {
       return createStringError("--frozen fixes the parameters: leave out --loss, --optimizer and --gradient");
     options->memoryBudget = int64_t(memoryBudget);
     options->name = name;
+    options->target = target;
     for (StringRef path : {StringRef(options->model), StringRef(evaluation)})
       if (!path.empty() && !sys::fs::exists(path))
         return createStringError(path + ": no such file");
     if (frozen && check)
       return createStringError("--check needs no frozen parameters: leave out --frozen");
     options->reportBatch = batch;
+    if (check && !target.empty())
+      return createStringError("--check runs the model on this machine: leave out --target");
     if (check)
       return checkKernels(*options, inputs, batch);
     if (!emit.empty() && emit != "so")
@@ -107,6 +110,9 @@ void addCompile(CLI::App &app, Action &action) {
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{
           {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}}))
       ->check(CLI::Range(1.0, 1e15));
+  verb->add_option("--target", command->target,
+                   "A triple such as aarch64-linux-gnu: the machines to compile for, all of them or those of --cpu; without "
+                   "it this one");
   verb->add_option("-o,--output", command->output, "DIR/NAME; with --emit a file for the text");
   verb->add_option("--name", command->name, "The prefix of the C functions; without it the NAME of -o");
   verb->add_option("--emit", command->emit, "Prints a stage: graph, train, core, kernels, plan, loops, llvm");

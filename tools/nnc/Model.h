@@ -14,7 +14,7 @@ struct ModelOptions {
   std::string path;
   std::string loss, optimizer;
   int optimization = 2;
-  std::string cpu = "native";
+  std::string cpu;
   int64_t maxBatch = 0;
   bool winograd = true;
 

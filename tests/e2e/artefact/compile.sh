@@ -1,19 +1,19 @@
 #!/bin/sh
-# compile.sh NNC MODELS FOLDER CMAKE: compiles lenet and mlp with training into
-# FOLDER and extracts the digits there. The same model gives the same bytes
+# compile.sh NNC MODELS FOLDER CMAKE TARGET: compiles lenet and mlp with training into
+# FOLDER, for this machine if TARGET is empty, and extracts the digits there. The same model gives the same bytes
 # wherever it lies, wherever it goes and however many cores compile it.
 set -eu
-nnc=$1 models=$2 folder=$3 cmake=$4
+nnc=$1 models=$2 folder=$3 cmake=$4 target=${5:+--target=$5}
 fail() { echo "compile.sh: $*" >&2; exit 1; }
 rm -rf "$folder"
 mkdir -p "$folder/again"
 cd "$folder"
 
-"$nnc" compile "$models/zoo/lenet.pt2" --loss cross_entropy --optimizer adam:lr=1e-3 -o lenet
-"$nnc" compile "$models/zoo/mlp.pt2" --loss cross_entropy --optimizer sgd:lr=0.1,momentum=0.9 -o mlp
+"$nnc" compile $target "$models/zoo/lenet.pt2" --loss cross_entropy --optimizer adam:lr=1e-3 -o lenet
+"$nnc" compile $target "$models/zoo/mlp.pt2" --loss cross_entropy --optimizer sgd:lr=0.1,momentum=0.9 -o mlp
 
 cp "$models/zoo/lenet.pt2" again/other.pt2
-(cd again && TZ=Asia/Tokyo LC_ALL=C taskset 1 "$nnc" compile other.pt2 --loss cross_entropy \
+(cd again && TZ=Asia/Tokyo LC_ALL=C taskset 1 "$nnc" compile $target other.pt2 --loss cross_entropy \
   --optimizer adam:lr=1e-3 -o ./lenet)
 for kind in so h hpp; do cmp lenet.$kind again/lenet.$kind; done
 ! grep -aqF -e "$models" -e "$folder" lenet.so lenet.h lenet.hpp || fail "a path of this machine is in the artefact"
