@@ -5,7 +5,6 @@
 #include "runtime/abi.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
-#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include <dlfcn.h>
 
@@ -91,14 +90,6 @@ static llvm::Error evaluate(const std::string &path, const ModelInterface &model
   return llvm::Error::success();
 }
 
-/// Whether the op takes the packed form for this operand.
-static bool hasPacked(OpOperand &use) {
-  return llvm::TypeSwitch<Operation *, bool>(use.getOwner())
-      .Case<nn::ConvOp, nn::ConvInputGradOp>([&](auto op) { return op.getPacked() && use == op.getWeightMutable(); })
-      .Case<nn::MatmulOp>([&](auto op) { return op.getPacked() && use == op.getBMutable(); })
-      .Default(false);
-}
-
 llvm::StringSet<> unreadState(ModuleOp module) {
   llvm::StringSet<> unread, read;
   for (auto function : module.getOps<func::FuncOp>())
@@ -106,12 +97,7 @@ llvm::StringSet<> unreadState(ModuleOp module) {
       auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "nn.name");
       if (!name)
         continue;
-      bool isRead = llvm::any_of(argument.getUses(), [](OpOperand &use) {
-        auto kernel = dyn_cast<nn::KernelOp>(use.getOwner());
-        return !kernel || kernel.getFamily() != nn::Family::contract || use.getOperandNumber() >= kernel.getBody().getNumArguments() ||
-               !llvm::all_of(kernel.getBody().getArgument(use.getOperandNumber()).getUses(), hasPacked);
-      });
-      (isRead ? read : unread).insert((attributeOf(function, argument.getArgNumber(), "nn.kind") + "/" + name.getValue()).str());
+      (isRead(argument) ? read : unread).insert((attributeOf(function, argument.getArgNumber(), "nn.kind") + "/" + name.getValue()).str());
     }
   for (const auto &entry : read)
     unread.erase(entry.getKey());

@@ -182,7 +182,7 @@ static LogicalResult planAll(Compilation &c) {
 
 static LogicalResult emitAllLoops(Compilation &c) {
   if (failed(cpu::emitLoops(*c.module, c.target, [&](StringRef kind, StringRef name) {
-        return c.layout.offsetOf(kind, name);
+        return c.layout.placeOf(kind, name);
       }, /*checkBounds=*/c.options.optimization == 0)))
     return failure();
   return success();

@@ -1,7 +1,9 @@
 #include "compiler/StateLayout.h"
 #include "dialects/nn/Nn.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -48,38 +50,104 @@ static BoundaryTensor boundaryTensor(DictionaryAttr attributes) {
   return tensor;
 }
 
+/// Calls body(kind, attributes, argument) for the state that the planned functions read or write.
+static void forEachStateArgument(ModuleOp module, function_ref<void(StringRef, DictionaryAttr, BlockArgument)> body) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function->hasAttr("nn.worker_bytes"))
+      continue;
+    for (BlockArgument argument : function.getArguments()) {
+      DictionaryAttr attributes = function.getArgAttrDict(argument.getArgNumber());
+      StringRef kind = attributes.getAs<StringAttr>("nn.kind");
+      if (!llvm::is_contained({"input", "output", "arena", "symbol"}, kind))
+        body(kind, attributes, argument);
+    }
+  }
+}
+
+static std::string keyOf(StringRef kind, DictionaryAttr attributes) {
+  return (kind + "/" + attributes.getAs<StringAttr>("nn.name").getValue()).str();
+}
+
+/// Whether the op takes the packed form for this operand.
+static bool hasPacked(OpOperand &use) {
+  return llvm::TypeSwitch<Operation *, bool>(use.getOwner())
+      .Case<nn::ConvOp, nn::ConvInputGradOp>([&](auto op) { return op.getPacked() && use == op.getWeightMutable(); })
+      .Case<nn::MatmulOp>([&](auto op) { return op.getPacked() && use == op.getBMutable(); })
+      .Default(false);
+}
+
+bool isRead(BlockArgument argument) {
+  return llvm::any_of(argument.getUses(), [](OpOperand &use) {
+    auto kernel = dyn_cast<nn::KernelOp>(use.getOwner());
+    return !kernel || kernel.getFamily() != nn::Family::contract || use.getOperandNumber() >= kernel.getBody().getNumArguments() ||
+           !llvm::all_of(kernel.getBody().getArgument(use.getOperandNumber()).getUses(), hasPacked);
+  });
+}
+
+static bool isWritten(BlockArgument argument) {
+  return llvm::any_of(argument.getUses(), [](OpOperand &use) {
+    auto kernel = dyn_cast<nn::KernelOp>(use.getOwner());
+    return !kernel || use.getOperandNumber() >= kernel.getBody().getNumArguments();
+  });
+}
+
+/// Places at the start of the initial data for parameters that `prepare` alone reads, and of a frozen model for
+/// everything: compiled code reads it there. What forward reads in every call is copied to large pages.
+static void placeFixed(StateLayout &layout, ModuleOp module, const InitialBytes &initial) {
+  llvm::StringSet<> needed;
+  forEachStateArgument(module, [&](StringRef kind, DictionaryAttr attributes, BlockArgument argument) {
+    bool prepares = cast<func::FuncOp>(argument.getOwner()->getParentOp()).getName() == "prepare";
+    if (isWritten(argument) || (!prepares && !layout.interface.frozen && isRead(argument)))
+      needed.insert(keyOf(kind, attributes));
+  });
+  forEachStateArgument(module, [&](StringRef kind, DictionaryAttr attributes, BlockArgument) {
+    std::string key = keyOf(kind, attributes);
+    bool mayBeFixed = llvm::is_contained({"parameter", "buffer", "constant"}, kind) || layout.interface.frozen;
+    StringRef bytes = initial(kind, attributes.getAs<StringAttr>("nn.name"));
+    if (!mayBeFixed || bytes.empty() || needed.contains(key) || layout.places.contains(key))
+      return;
+    layout.places[key] = {int64_t(layout.initialData.append(bytes)), true};
+  });
+  layout.interface.fixedBytes = layout.initialData.size();
+}
+
 static void addVariable(StateLayout &layout, StringRef kind, DictionaryAttr attributes, const InitialBytes &initial) {
-  StringRef name = attributes.getAs<StringAttr>("nn.name");
-  auto [slot, fresh] = layout.offsets.try_emplace((kind + "/" + name).str(), 0);
-  if (!fresh)
-    return;
-  constexpr uint64_t alignment = 64;
-  auto type = cast<RankedTensorType>(cast<TypeAttr>(attributes.get("nn.type")).getValue());
   StateVariable variable;
+  variable.name = attributes.getAs<StringAttr>("nn.name").str();
+  cpu::StatePlace &place = layout.places[keyOf(kind, attributes)];
+  auto type = cast<RankedTensorType>(cast<TypeAttr>(attributes.get("nn.type")).getValue());
   variable.kind = stateKind(kind);
-  variable.name = name.str();
   if (auto aliases = attributes.getAs<ArrayAttr>("nn.aliases"))
     for (Attribute alias : aliases)
       variable.aliases.push_back(cast<StringAttr>(alias).str());
   variable.type = elementType(type.getElementType());
   variable.dims.assign(type.getShape().begin(), type.getShape().end());
   variable.requiresGrad = static_cast<bool>(attributes.get("nn.requires_grad"));
-  if (layout.interface.frozen) {
-    slot->second = layout.initialData.append(initial(kind, name));
-    return;
+  if (place.fixed) {
+    variable.offset = variable.initialOffset = place.offset;
+  } else {
+    constexpr uint64_t alignment = 64;
+    variable.offset = place.offset = layout.interface.stateBytes;
+    uint64_t width = std::max(8u, type.getElementType().getIntOrFloatBitWidth()) / 8;
+    layout.interface.stateBytes += llvm::alignTo(std::max<uint64_t>(1, type.getNumElements()) * width, alignment);
+    if (StringRef bytes = initial(kind, variable.name); !bytes.empty())
+      variable.initialOffset = layout.initialData.append(bytes);
   }
-  variable.offset = layout.interface.stateBytes;
-  slot->second = variable.offset;
-  uint64_t width = std::max(8u, type.getElementType().getIntOrFloatBitWidth()) / 8;
-  layout.interface.stateBytes += llvm::alignTo(std::max<uint64_t>(1, type.getNumElements()) * width, alignment);
-  if (StringRef bytes = initial(kind, name); !bytes.empty())
-    variable.initialOffset = layout.initialData.append(bytes);
   layout.interface.state.push_back(variable);
 }
 
 StateLayout layoutState(ModuleOp module, const InitialBytes &initial, bool frozen) {
   StateLayout layout;
   layout.interface.frozen = frozen;
+  placeFixed(layout, module, initial);
+  if (!frozen) {
+    layout.interface.stateBytes = llvm::alignTo(layout.interface.fixedBytes, 64);
+    llvm::StringSet<> added;
+    forEachStateArgument(module, [&](StringRef kind, DictionaryAttr attributes, BlockArgument) {
+      if (added.insert(keyOf(kind, attributes)).second)
+        addVariable(layout, kind, attributes, initial);
+    });
+  }
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function->hasAttr("nn.worker_bytes"))
       continue;
@@ -95,8 +163,6 @@ StateLayout layoutState(ModuleOp module, const InitialBytes &initial, bool froze
         entry.inputs.push_back(boundaryTensor(attributes));
       else if (kind == "output")
         entry.outputs.push_back(boundaryTensor(attributes));
-      else if (kind != "arena" && kind != "symbol")
-        addVariable(layout, kind, attributes, initial);
     }
     layout.interface.entries.push_back(std::move(entry));
     auto names = function->getAttrOfType<ArrayAttr>("nn.symbols");

@@ -2,6 +2,7 @@
 // functions: every state argument gets its offset, every entry its boundary.
 #pragma once
 
+#include "codegen/cpu/EmitLoops.h"
 #include "codegen/library/InitialData.h"
 #include "codegen/library/ModelInterface.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -17,12 +18,15 @@ using InitialBytes = std::function<llvm::StringRef(llvm::StringRef kind, llvm::S
 struct StateLayout {
   ModelInterface interface;
   InitialData initialData; ///< of a frozen model: the state itself
-  llvm::StringMap<int64_t> offsets; ///< by "kind/name"
+  llvm::StringMap<cpu::StatePlace> places; ///< by "kind/name"
 
-  int64_t offsetOf(llvm::StringRef kind, llvm::StringRef name) const {
-    return offsets.lookup((kind + "/" + name).str());
+  cpu::StatePlace placeOf(llvm::StringRef kind, llvm::StringRef name) const {
+    return places.lookup((kind + "/" + name).str());
   }
 };
+
+/// Whether a planned function's kernels read the argument, and not its packed form instead.
+bool isRead(mlir::BlockArgument argument);
 
 /// `module` holds planned functions (stage PLAN).
 StateLayout layoutState(mlir::ModuleOp module, const InitialBytes &initial, bool frozen = false);

@@ -135,7 +135,7 @@ static int32_t checkOutputs(nnc_instance &instance, const nnc_entry &entry, cons
 static int32_t runEntry(nnc_instance &instance, const nnc_entry &entry, const int64_t *symbols,
                         void *const *inputs, void *const *outputs) {
   nnc_call call = {instance.arena, instance.state, symbols,         inputs,
-                   outputs,        &instance,      instance.workers};
+                   outputs,        &instance,      instance.workers, instance.fixed};
   instance.parallelForFailed = false;
   const int32_t code = entry.run(&call);
   if (instance.parallelForFailed)
@@ -156,8 +156,11 @@ static int32_t prepare(nnc_instance &instance) {
   const nnc_model &model = *instance.model;
   if (!instance.prepareNeeded || model.prepare_entry < 0)
     return NNC_OK;
-  if (int32_t status = runEntry(instance, model.entries[model.prepare_entry], instance.bounds,
-                                nullptr, nullptr))
+  instance.preparing = true;
+  const int32_t status = runEntry(instance, model.entries[model.prepare_entry], instance.bounds,
+                                  nullptr, nullptr);
+  instance.preparing = false;
+  if (status)
     return status;
   instance.prepareNeeded = false;
   return NNC_OK;

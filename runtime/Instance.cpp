@@ -130,13 +130,33 @@ static bool layOut(const nnc_model &model, const Settings &settings, Layout &lay
   return true;
 }
 
+void nnc_runtime::giveBackInitialData(const nnc_model &model, uint64_t offset, uint64_t bytes) {
+  // Such pages come from the library's file, to which nobody writes: the system reads them again. No page may
+  // be larger than this on the systems that models are compiled for.
+  constexpr uintptr_t page = 65536;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(model.initial_data) + offset;
+  const uintptr_t first = (begin + page - 1) / page * page, last = (begin + bytes) / page * page;
+  if (first < last)
+    madvise(reinterpret_cast<void *>(first), last - first, MADV_DONTNEED);
+}
+
+/// In pieces, so that little more than one copy is in memory at any time.
+static void copyInitialValue(nnc_instance &instance, const nnc_variable &variable) {
+  constexpr uint64_t piece = 4 << 20;
+  const uint64_t from = uint64_t(variable.initial_offset);
+  for (uint64_t done = 0; done < variable.bytes; done += piece) {
+    const uint64_t bytes = variable.bytes - done < piece ? variable.bytes - done : piece;
+    memcpy(instance.state + variable.offset + done, instance.model->initial_data + from + done, bytes);
+    giveBackInitialData(*instance.model, from, done + bytes);
+  }
+}
+
 static void fillState(nnc_instance &instance, int64_t seed) {
   const nnc_model &model = *instance.model;
   for (int64_t i = 0; i < model.variable_count; ++i) {
     const nnc_variable &variable = model.variables[i];
-    if (variable.initial_offset >= 0)
-      memcpy(instance.state + variable.offset, model.initial_data + variable.initial_offset,
-             variable.bytes);
+    if (variable.initial_offset >= 0 && variable.offset >= model.fixed_bytes)
+      copyInitialValue(instance, variable);
     if (variable.kind == NNC_SEED)
       memcpy(instance.state + variable.offset, &seed, sizeof seed);
   }
@@ -148,8 +168,8 @@ static int32_t build(const nnc_model &model, const Settings &settings, const Lay
                      ErrorText error) {
   nnc_instance *instance = reinterpret_cast<nnc_instance *>(memory);
   instance->model = &model;
-  // A frozen model has no state: what compiled code reads is the library's own data.
-  instance->state = model.state_bytes ? memory + layout.state : const_cast<unsigned char *>(model.initial_data);
+  instance->state = memory + layout.state;
+  instance->fixed = model.initial_data;
   instance->arena = memory + layout.arena;
   instance->workers = settings.workers;
   instance->userParallelFor = settings.parallelFor;

@@ -29,11 +29,20 @@ void runInPool(Pool *pool, int64_t tasks, nnc_task task, void *args);
 /// The variable that has this name or alias; null when there is none.
 const nnc_variable *findVariable(const nnc_model &model, const char *name, size_t length);
 
+// Parameters that `prepare` alone reads are read where the library holds them, until someone sets one.
+/// Where the variable's value is.
+const unsigned char *valueOf(const nnc_instance &instance, const nnc_variable &variable);
+/// Where it may be changed: the instance's own state.
+unsigned char *changeableValueOf(nnc_instance &instance, const nnc_variable &variable);
+/// Whole pages among these bytes of the library's initial data leave the process's memory until they are read again.
+void giveBackInitialData(const nnc_model &model, uint64_t offset, uint64_t bytes);
+
 } // namespace nnc_runtime
 
 struct nnc_instance {
   const nnc_model *model;
   unsigned char *state;
+  const unsigned char *fixed; ///< the first fixed_bytes of the state, or of the initial data
   void *arena;
   nnc_runtime::Pool *pool; ///< null: one worker, or the caller's parallel_for
   int64_t workers;
@@ -43,6 +52,7 @@ struct nnc_instance {
   void **pointers;     ///< room for all inputs and outputs of any entry
   size_t mappedBytes;  ///< 0: the caller's memory
   bool prepareNeeded;
+  bool preparing;
   bool parallelForFailed;
   int64_t bounds[NNC_MAX_SYMBOLS]; ///< the largest value of each symbol
   char error[512];

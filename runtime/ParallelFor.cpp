@@ -182,4 +182,7 @@ void nnc_parallel_for(nnc_call *call, int64_t tasks, nnc_task task, void *args) 
   } else {
     runInPool(instance->pool, tasks, task, args);
   }
+  // What `prepare` has read of the library's parameters is hardly needed again.
+  if (instance->preparing)
+    giveBackInitialData(*instance->model, 0, instance->model->fixed_bytes);
 }

@@ -23,6 +23,18 @@ const nnc_variable *nnc_runtime::findVariable(const nnc_model &model, const char
   return nullptr;
 }
 
+const unsigned char *nnc_runtime::valueOf(const nnc_instance &instance, const nnc_variable &variable) {
+  return (variable.offset < instance.model->fixed_bytes ? instance.fixed : instance.state) + variable.offset;
+}
+
+unsigned char *nnc_runtime::changeableValueOf(nnc_instance &instance, const nnc_variable &variable) {
+  if (variable.offset < instance.model->fixed_bytes && instance.fixed != instance.state) {
+    memcpy(instance.state, instance.fixed, instance.model->fixed_bytes);
+    instance.fixed = instance.state;
+  }
+  return instance.state + variable.offset;
+}
+
 size_t nnc_rt_parameter_count(const nnc_model *model) {
   size_t count = 0;
   for (int64_t i = 0; i < model->variable_count; ++i)
@@ -64,7 +76,7 @@ int32_t nnc_rt_parameter_get(nnc_instance *instance, const char *name, void *dat
   const nnc_variable *variable;
   if (int32_t status = access(instance, name, data, bytes, variable))
     return status;
-  memcpy(data, instance->state + variable->offset, bytes);
+  memcpy(data, valueOf(*instance, *variable), bytes);
   return NNC_OK;
 }
 
@@ -73,7 +85,7 @@ int32_t nnc_rt_parameter_set(nnc_instance *instance, const char *name, const voi
   const nnc_variable *variable;
   if (int32_t status = access(instance, name, data, bytes, variable))
     return status;
-  memcpy(instance->state + variable->offset, data, bytes);
+  memcpy(changeableValueOf(*instance, *variable), data, bytes);
   instance->prepareNeeded = true;
   return NNC_OK;
 }

@@ -377,7 +377,7 @@ int32_t nnc_rt_load(nnc_instance *instance, const char *path) {
   const nnc_model &model = *instance->model;
   for (int64_t i = 0; i < model.variable_count; ++i)
     if (file.sources[i])
-      memcpy(instance->state + model.variables[i].offset, file.sources[i],
+      memcpy(changeableValueOf(*instance, model.variables[i]), file.sources[i],
              model.variables[i].bytes);
   instance->prepareNeeded = true;
   return NNC_OK;

@@ -141,7 +141,7 @@ static int writeFile(const nnc_instance &instance, Output &output) {
   writeHeader(model, output);
   output.put("        ", padding);
   forEachTensor(model, [&](const char *, const nnc_variable &variable) {
-    output.put(instance.state + variable.offset, variable.bytes);
+    output.put(valueOf(instance, variable), variable.bytes);
   });
   output.flush();
   if (!output.error && fsync(output.file) != 0)

@@ -65,6 +65,7 @@ typedef struct nnc_call {
   void *const *outputs;
   nnc_instance *instance;
   int64_t workers;
+  const void *fixed; /* what lies below fixed_bytes of the state, or of the initial data */
 } nnc_call;
 
 /* Runs task(args, 0 .. tasks-1, worker) with 0 <= worker < call->workers. */
@@ -113,7 +114,7 @@ typedef struct nnc_variable {
   const char *key; /* the name in files and for get and set */
   const char *const *aliases;
   const int64_t *dims;
-  uint64_t offset; /* into the state block */
+  uint64_t offset; /* into the state block; below fixed_bytes also into the initial data */
   uint64_t bytes;
   int64_t initial_offset; /* into the initial data; -1: zero */
   int32_t alias_count;
@@ -163,6 +164,7 @@ typedef struct nnc_model {
   const nnc_cpu_feature *features;
   const unsigned char *initial_data;
   uint64_t initial_bytes;
+  uint64_t fixed_bytes; /* of the initial data, and as much of the state: no entry changes them */
   uint64_t state_bytes;
   int64_t symbol_count;
   int64_t entry_count;

@@ -14,15 +14,15 @@ namespace nnc::cpu {
 namespace {
 
 // Fields of nnc_call, in eight-byte words (runtime/abi.h).
-enum CallField { Arena = 0, State = 1, Symbols = 2, Inputs = 3, Outputs = 4 };
+enum CallField { Arena = 0, State = 1, Symbols = 2, Inputs = 3, Outputs = 4, Fixed = 7 };
 
 /// A kernel's argument block, in eight-byte words: the buffers in operand order,
 /// the base of the workers' scratch, then the symbols; where bounds are checked also
 /// the place of a word that becomes 1 when an element lies outside.
 class LoopsEmitter {
 public:
-  LoopsEmitter(ModuleOp module, const Target &target, StateOffset stateOffset, bool checkBounds)
-      : module(module), target(target), stateOffset(stateOffset), checkBounds(checkBounds), b(module.getContext()),
+  LoopsEmitter(ModuleOp module, const Target &target, StatePlaces statePlaces, bool checkBounds)
+      : module(module), target(target), statePlaces(statePlaces), checkBounds(checkBounds), b(module.getContext()),
         loc(module.getLoc()) {}
 
   LogicalResult run() {
@@ -153,6 +153,7 @@ private:
     Value call = b.getInsertionBlock()->getArgument(0);
     Value arena = loadWord(ptr(), call, Arena), state = loadWord(ptr(), call, State);
     Value symbolTable = loadWord(ptr(), call, Symbols), inputs = loadWord(ptr(), call, Inputs), outputs = loadWord(ptr(), call, Outputs);
+    Value fixed = loadWord(ptr(), call, Fixed);
 
     // Every memref of the plan as a pointer, every index as itself.
     IRMapping mapping;
@@ -179,7 +180,8 @@ private:
         mapping.map(argument, symbols.back());
       } else {
         StringRef stateName = planned.getArgAttrOfType<StringAttr>(i, "nn.name");
-        pointers[argument] = offsetBytes(state, constant(stateOffset(kind, stateName)));
+        StatePlace place = statePlaces(kind, stateName);
+        pointers[argument] = offsetBytes(place.fixed ? fixed : state, constant(place.offset));
       }
     }
 
@@ -290,7 +292,7 @@ private:
 
   ModuleOp module;
   const Target &target;
-  StateOffset stateOffset;
+  StatePlaces statePlaces;
   bool checkBounds;
   OpBuilder b;
   Location loc;
@@ -299,8 +301,8 @@ private:
 
 } // namespace
 
-LogicalResult emitLoops(ModuleOp module, const Target &target, StateOffset stateOffset, bool checkBounds) {
-  return LoopsEmitter(module, target, stateOffset, checkBounds).run();
+LogicalResult emitLoops(ModuleOp module, const Target &target, StatePlaces statePlaces, bool checkBounds) {
+  return LoopsEmitter(module, target, statePlaces, checkBounds).run();
 }
 
 } // namespace nnc::cpu

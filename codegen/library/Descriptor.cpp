@@ -246,7 +246,7 @@ llvm::Error DescriptorModule::build(llvm::StringRef signature, uint64_t initialB
   Constant *value = structure<nnc_model>(
       {i64(sizeof(nnc_model)), i64(int64_t(interfaceHash(signature))), string(model.name),
        string(model.cpu), string(signature), array(symbols), array(entries), array(variables),
-       array(features), data, i64(int64_t(initialBytes)), i64(int64_t(model.stateBytes)),
+       array(features), data, i64(int64_t(initialBytes)), i64(int64_t(model.fixedBytes)), i64(int64_t(model.stateBytes)),
        i64(int64_t(symbols.size())), i64(int64_t(entries.size())), i64(int64_t(variables.size())),
        i64(int64_t(features.size())), i64(prepareEntry)});
   descriptor = llvm::cast<llvm::GlobalVariable>(constantGlobal(value));

@@ -55,7 +55,8 @@ struct StateVariable {
   std::vector<std::string> aliases; ///< further names of a tied parameter
   ElementType type = ElementType::F32;
   std::vector<int64_t> dims;
-  uint64_t offset = 0;      ///< bytes from the start of the state block, 64-byte aligned
+  uint64_t offset = 0;      ///< bytes from the start of the state block, 64-byte aligned; below
+                            ///< ModelInterface::fixedBytes equal to initialOffset
   bool requiresGrad = false;
   int64_t initialOffset = -1; ///< into the initial data blob; -1: zero
 };
@@ -73,8 +74,9 @@ struct ModelInterface {
   std::string name; ///< C prefix
   std::vector<SymbolInfo> symbols;
   std::vector<StateVariable> state;
-  uint64_t stateBytes = 0;
-  bool frozen = false; ///< no state: the functions read constants from the initial data
+  uint64_t fixedBytes = 0; ///< at the start of state and initial data: variables that no entry changes
+  uint64_t stateBytes = 0; ///< the fixed ones included, as an instance may set its own
+  bool frozen = false; ///< no state: everything is fixed, and cannot be set
   std::vector<Entry> entries;
   std::string target;                     ///< triple of the platform compiled for; empty: this machine's
   std::string cpu;                        ///< LLVM CPU name compiled for

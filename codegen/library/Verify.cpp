@@ -110,6 +110,8 @@ static llvm::Error verifyVariable(const ModelInterface &model, const StateVariab
   if (variable.initialOffset >= 0 && (uint64_t(variable.initialOffset) > initialBytes ||
                                       bytes > initialBytes - uint64_t(variable.initialOffset)))
     return fail(model, where + "has its initial value outside of the initial data");
+  if (variable.offset < model.fixedBytes && uint64_t(variable.initialOffset) != variable.offset)
+    return fail(model, where + "is fixed, but lies elsewhere in the state than in the initial data");
   if (!isScalarOfItsKind(variable))
     return fail(model, where + "must be a scalar: a float as learning rate, an int64 as seed or "
                                "step");

@@ -187,7 +187,7 @@ struct EmitLoops : TargetPass<EmitLoops> {
   StringRef getDescription() const final { return "Emit entries and kernels as functions over loops"; }
   LogicalResult run(ModuleOp module, const cpu::Target &target) {
     StateLayout layout = layoutState(module, [](StringRef, StringRef) -> StringRef { return {}; });
-    return cpu::emitLoops(module, target, [&](StringRef kind, StringRef name) { return layout.offsetOf(kind, name); }, /*checkBounds=*/false);
+    return cpu::emitLoops(module, target, [&](StringRef kind, StringRef name) { return layout.placeOf(kind, name); }, /*checkBounds=*/false);
   }
 };
 

@@ -71,6 +71,13 @@ TEST_F(CProgram, TwoModelsShareAProcessAndNeverAllocate) {
   EXPECT_EQ(build(NNC_SOURCE_DIR "/tests/e2e/two_models.c", "lenet.so mlp.so", ""), "allocations 0\n");
 }
 
+TEST_F(CProgram, InstancesShareParametersUntilOneSetsItsOwn) {
+  const CommandResult result = nnc("compile $MODELS/zoo/mlp.pt2 -o mlp");
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(build(NNC_SOURCE_DIR "/tests/e2e/shared_parameters.c", "mlp.so", ""), "ok\n");
+  EXPECT_TRUE(read("shared.safetensors") == read("own.safetensors"));
+}
+
 TEST_F(CProgram, TheLibraryNeedsLibcAndLibmAndExportsItsOwnNames) {
   compile("lenet");
   std::istringstream needed(shell("readelf -d lenet.so | sed -n \"s/.*NEEDED.*\\[\\(.*\\)\\]/\\1/p\"").out);

@@ -223,7 +223,7 @@ void FamilyRun::compile(StringRef text, StringRef family, const cpu::Target &tar
     formNaiveKernels(function);
   ASSERT_TRUE(succeeded(planFunction(function, /*batch=*/0, [&](Operation *kernel) { return cpu::memoryOf(kernel, target); })));
   ASSERT_TRUE(
-      succeeded(cpu::emitLoops(*module, target, [&](StringRef, StringRef name) { return offsets.at(name.str()); }, /*checkBounds=*/false)));
+      succeeded(cpu::emitLoops(*module, target, [&](StringRef, StringRef name) { return cpu::StatePlace{offsets.at(name.str())}; }, /*checkBounds=*/false)));
   ASSERT_TRUE(succeeded(verify(*module)));
   if (getenv("NNC_PRINT_LOOPS"))
     module->dump();
@@ -275,7 +275,7 @@ void FamilyRun::fill(unsigned seed, int64_t bound) {
 }
 
 void FamilyRun::call() {
-  nnc_call call{code->arena, code->state, code->symbols.data(), code->inputs.data(), code->outputs.data(), nullptr, 1};
+  nnc_call call{code->arena, code->state, code->symbols.data(), code->inputs.data(), code->outputs.data(), nullptr, 1, nullptr};
   EXPECT_EQ(code->entry(&call), 0);
 }
 

@@ -116,7 +116,7 @@ CompiledCases::CompiledCases(ArrayRef<Case> cases, Configuration configuration, 
   StateLayout layout = layoutState(*module, [](StringRef, StringRef) -> StringRef { return {}; });
   for (const Entry &entry : layout.interface.entries)
     entries[entry.name] = entry;
-  check(succeeded(cpu::emitLoops(*module, *target, [](StringRef, StringRef) -> int64_t { return 0; }, configuration.optimization == 0)), "stage loops");
+  check(succeeded(cpu::emitLoops(*module, *target, [](StringRef, StringRef) { return cpu::StatePlace(); }, configuration.optimization == 0)), "stage loops");
   check(succeeded(verify(*module)) && succeeded(verifyStage(*module, Stage::Loops)), "stage loops");
   // The reference runs a few small cases: compiling it quickly matters more than its speed.
   auto jitted = jit(*module, *target, configuration.optimization ? 2 : 1);
