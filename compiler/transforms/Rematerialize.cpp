@@ -321,13 +321,21 @@ FailureOr<MemoryFit> fitMemory(func::FuncOp function, int64_t budget, int64_t ba
   result.function = function.getName().str();
   result.arenaBefore = result.arenaAfter = schedule->arena();
   result.operationsBefore = schedule->operations();
+  auto fail = [&](int64_t least) {
+    return function.emitError() << "the arena of " << function.getName() << " takes " << readable(result.arenaBefore)
+                                << ", and " << readable(least) << " at least with values computed again; the budget is "
+                                << readable(budget) << ": give more, or name a smaller batch by --batch";
+  };
+  std::optional<int64_t> settled; // the arena after the last round
   while (result.arenaAfter > budget) {
+    // Updates of state that move behind repeated runs may take what the runs before gained, in every round.
+    if (settled && *settled <= result.arenaAfter)
+      return fail(*settled);
+    if (result.repeatedKernels)
+      settled = result.arenaAfter;
     do {
       if (!schedule->lower())
-        return function.emitError() << "the arena of " << function.getName() << " takes " << readable(result.arenaBefore)
-                                    << ", and " << readable(result.arenaAfter)
-                                    << " at least with values computed again; the budget is " << readable(budget)
-                                    << ": give more, or name a smaller batch by --batch";
+        return fail(result.arenaAfter);
       result.arenaAfter = schedule->arena();
     } while (result.arenaAfter > budget);
     result.repeatedKernels += schedule->materialize();
