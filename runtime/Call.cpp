@@ -134,7 +134,7 @@ static int32_t checkOutputs(nnc_instance &instance, const nnc_entry &entry, cons
 
 static int32_t runEntry(nnc_instance &instance, const nnc_entry &entry, const int64_t *symbols,
                         void *const *inputs, void *const *outputs) {
-  nnc_call call = {instance.arena, instance.state, symbols,         inputs,
+  nnc_call call = {instance.arena, instance.state, symbols,          inputs,
                    outputs,        &instance,      instance.workers, instance.fixed};
   instance.parallelForFailed = false;
   const int32_t code = entry.run(&call);

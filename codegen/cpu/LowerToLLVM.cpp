@@ -35,10 +35,10 @@ namespace {
 // All dialects in one conversion: one walk over the module, and no unrealized
 // casts between partial results. Kernels have vectors of one dimension alone,
 // so that those of upstream's passes which take others apart are left out.
-struct FinishLowering : PassWrapper<FinishLowering, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FinishLowering)
+struct ConvertToLLVM : PassWrapper<ConvertToLLVM, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ConvertToLLVM)
 
-  StringRef getArgument() const final { return "nnc-finish-lowering-to-llvm"; }
+  StringRef getArgument() const final { return "nnc-convert-to-llvm"; }
 
   void runOnOperation() final {
     MLIRContext *context = &getContext();
@@ -73,16 +73,16 @@ void buildPipeline(OpPassManager &manager) {
 
   functions.addPass(createSCFToControlFlowPass());
 
-  manager.addPass(std::make_unique<FinishLowering>());
+  manager.addPass(std::make_unique<ConvertToLLVM>());
   manager.addPass(createReconcileUnrealizedCastsPass());
 }
 
 } // namespace
 
 void registerLoweringDialects(DialectRegistry &registry) {
-  registry.insert<arith::ArithDialect, cf::ControlFlowDialect,
-                  func::FuncDialect, index::IndexDialect, LLVM::LLVMDialect, math::MathDialect,
-                  memref::MemRefDialect, scf::SCFDialect, ub::UBDialect, vector::VectorDialect>();
+  registry.insert<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, index::IndexDialect,
+                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect,
+                  vector::VectorDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }
