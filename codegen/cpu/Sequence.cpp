@@ -1,5 +1,5 @@
 // The Sequence family: all steps of a recurrent layer in one kernel. The weight is
-// read [H / P, H, G, P]: for a panel of P units all gates side by side, so that the products
+// read [H / P, G, H, P]: for a panel of P units one gate after the other, so that the products
 // of a step and what the gates do with them stay in registers and first-level cache.
 #include "codegen/cpu/Sequence.h"
 #include "codegen/cpu/Families.h"
@@ -70,13 +70,13 @@ void SequenceTask::overState(function_ref<void(Value, Value, Value)> body) {
 
 Value SequenceTask::logistic(Value x) { return emitMath(builder, loc, MathFunction::Logistic, x); }
 Value SequenceTask::tanh(Value x) { return emitMath(builder, loc, MathFunction::Tanh, x); }
+Value SequenceTask::gatedTanh(Value gate, Value x) { return emitMath(builder, loc, MathFunction::GatedTanh, {gate, x}); }
 Value SequenceTask::plus(Value x, Value y) { return arith::AddFOp::create(builder, loc, x, y); }
 Value SequenceTask::minus(Value x, Value y) { return arith::SubFOp::create(builder, loc, x, y); }
 Value SequenceTask::times(Value x, Value y) { return arith::MulFOp::create(builder, loc, x, y); }
 Value SequenceTask::timesPlus(Value x, Value y, Value z) { return math::FmaOp::create(builder, loc, x, y, z); }
-Value SequenceTask::splat(double value) {
-  return arith::ConstantOp::create(builder, loc,
-                                   DenseElementsAttr::get(vector, builder.getFloatAttr(element, value)));
+Value SequenceTask::splat(VectorType type, double value) {
+  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, builder.getFloatAttr(element, value)));
 }
 
 //===-- forward -------------------------------------------------------------------===//
@@ -111,8 +111,10 @@ public:
         prefetchProjections(step, column);
         emitProducts(column, now);
         loop(index(0), rows, 1, [&](Value row) {
-          vectors(index(units), lanes, [&](Value unit, Value active) {
-            emitCell(step, row, column, unit, active, now, next);
+          // Chains of dependent instructions: those of all vectors of a panel side by side.
+          VectorType part = units == panel ? VectorType::get({panel}, element) : vector;
+          vectors(index(units), part.getNumElements(), [&](Value unit, Value active) {
+            emitCell(part, step, row, column, unit, active, now, next);
           });
         });
       });
@@ -145,38 +147,60 @@ private:
 
   /// products [rows, G, P] = weight of a panel of P units times the state.
   void emitProducts(Value column, Value now) {
-    // Steps ahead in which weights are asked for: they do not stay in the second-level cache.
-    constexpr int64_t stepsAhead = 16;
-    int64_t lanes = vector.getNumElements(), width = gateCount * panel, perLine = vectorsPerLine(vector);
-    Value weights = mul(column, hidden * gateCount); // column / P * H * G * P
-    tiles(rows, sequenceTileRows, std::nullopt, [&](Value row, int64_t count) {
-      int64_t across = sequenceTileVectors(c.target, count, width / lanes);
-      tiles(index(width / lanes), across, std::nullopt, [&](Value first, int64_t wide) {
-        RegisterTile tile{count, wide, vector};
-        Value left = mul(first, lanes);
-        auto place = [&](Value k, int64_t j) { return add(add(add(weights, mul(k, width)), left), j * lanes); };
-        Values sums = emitOuterProduct(
-            *this, tile, tile.zeros(*this), index(hidden),
-            {[&](Value k, int64_t i) { return loadScalar(state, add(now, add(mul(add(row, i), pitch), k))); },
-             [&](Value k, int64_t j) {
-               if (j % perLine == 0)
-                 prefetch(packed, add(place(k, j), stepsAhead * width));
-               return load(vector, packed, place(k, j));
-             }});
-        for (int64_t i = 0; i < count; ++i)
-          for (int64_t j = 0; j < wide; ++j)
-            store(sums[i * wide + j], products, add(add(mul(add(row, i), width), left), j * lanes));
+    Value weights = mul(column, hidden * gateCount); // column / P * G * H * P
+    Value all = index(gateCount * panel / vector.getNumElements());
+    // High tiles, columns outermost: the weights of some columns stay in the first-level cache while rows pass.
+    Value high = sub(rows, rem(rows, sequenceTileRows));
+    if (auto known = constantIndex(rows); known && *known > sequenceTileRows)
+      high = rows;
+    if (constantIndex(high) != 0)
+      tiles(all, columnVectors(sequenceTileRows), std::nullopt, [&](Value first, int64_t wide) {
+        std::optional<int64_t> remainder;
+        if (high != rows)
+          remainder = 0;
+        tiles(high, sequenceTileRows, remainder, [&](Value row, int64_t count) {
+          emitTile(weights, now, row, count, first, wide);
+        });
+      });
+    if (high == rows)
+      return;
+    tiles(sub(rows, high), sequenceTileRows - 1, std::nullopt, [&](Value row, int64_t count) {
+      tiles(all, columnVectors(count), std::nullopt, [&](Value first, int64_t wide) {
+        emitTile(weights, now, add(high, row), count, first, wide);
       });
     });
   }
 
+  /// Vectors of a register tile of `count` rows: whole gates of a panel, or one's equal parts.
+  int64_t columnVectors(int64_t count) {
+    int64_t perGate = panel / vector.getNumElements();
+    int64_t most = sequenceTileVectors(c.target, count, gateCount * perGate);
+    return most >= perGate ? most / perGate * perGate : llvm::bit_floor(uint64_t(most));
+  }
+
+  void emitTile(Value weights, Value now, Value row, int64_t count, Value first, int64_t wide) {
+    int64_t lanes = vector.getNumElements(), perGate = panel / lanes;
+    Value start = add(add(weights, mul(div(first, perGate), hidden * panel)), mul(rem(first, perGate), lanes));
+    RegisterTile tile{count, wide, vector};
+    Values sums = emitOuterProduct(
+        *this, tile, tile.zeros(*this), index(hidden),
+        {[&](Value k, int64_t i) { return loadScalar(state, add(now, add(mul(add(row, i), pitch), k))); },
+         [&](Value k, int64_t j) {
+           int64_t offset = j / perGate * hidden * panel + j % perGate * lanes;
+           return load(vector, packed, add(add(start, mul(k, panel)), offset));
+         }});
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t j = 0; j < wide; ++j)
+        store(sums[i * wide + j], products, add(add(mul(add(row, i), gateCount * panel), mul(first, lanes)), j * lanes));
+  }
+
   /// The units from `unit` of the panel at `first` on, of one row.
-  void emitCell(Value step, Value row, Value first, Value unit, Value active, Value now, Value next) {
+  void emitCell(VectorType part, Value step, Value row, Value first, Value unit, Value active, Value now, Value next) {
     Value column = add(first, unit);
     Value here = add(mul(row, pitch), column), input = at(step, row, gateCount * hidden, column);
-    auto projected = [&](int64_t gate) { return load(vector, gates, add(input, gate * hidden), active); };
+    auto projected = [&](int64_t gate) { return load(part, gates, add(input, gate * hidden), active); };
     auto product = [&](int64_t gate) {
-      return load(vector, products, add(add(mul(row, gateCount * panel), unit), gate * panel));
+      return load(part, products, add(add(mul(row, gateCount * panel), unit), gate * panel));
     };
     auto sum = [&](int64_t gate) { return plus(projected(gate), product(gate)); };
     auto keep = [&](ArrayRef<Value> values) {
@@ -187,21 +211,27 @@ private:
     Value h;
     switch (kind) {
     case RecurrenceKind::lstm: {
-      Value i = logistic(sum(0)), f = logistic(sum(1)), g = tanh(sum(2)), o = logistic(sum(3));
-      Value fresh = timesPlus(f, load(vector, cell, here, active), times(i, g));
+      Value f = logistic(sum(1)), before = load(part, cell, here, active), fresh;
+      if (saved) {
+        Value i = logistic(sum(0)), g = tanh(sum(2)), o = logistic(sum(3));
+        fresh = timesPlus(f, before, times(i, g));
+        h = times(o, tanh(fresh));
+        keep({i, f, g, o});
+      } else {
+        fresh = timesPlus(f, before, gatedTanh(sum(0), sum(2)));
+        h = gatedTanh(sum(3), fresh);
+      }
       store(fresh, cell, here, active);
       if (cells)
         store(fresh, cells, at(step, row, hidden, column), active);
-      h = times(o, tanh(fresh));
-      keep({i, f, g, o});
       break;
     }
     case RecurrenceKind::gru: {
       Value r = logistic(sum(0)), z = logistic(sum(1)), inner = product(2);
       if (bias)
-        inner = plus(inner, load(vector, bias, column, active));
+        inner = plus(inner, load(part, bias, column, active));
       Value n = tanh(timesPlus(r, inner, projected(2)));
-      h = timesPlus(z, minus(load(vector, state, add(now, here), active), n), n);
+      h = timesPlus(z, minus(load(part, state, add(now, here), active), n), n);
       keep({r, z, n, inner});
       break;
     }
@@ -209,8 +239,8 @@ private:
     case RecurrenceKind::rnn_relu: {
       Value x = sum(0);
       // NaN stays: relu(x) = x < 0 ? 0 : x.
-      Value negative = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, x, splat(0.0));
-      h = arith::SelectOp::create(builder, loc, negative, splat(0.0), x);
+      Value negative = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, x, splat(part, 0.0));
+      h = arith::SelectOp::create(builder, loc, negative, splat(part, 0.0), x);
       break;
     }
     }

@@ -49,12 +49,13 @@ protected:
 
   mlir::Value logistic(mlir::Value x);
   mlir::Value tanh(mlir::Value x);
+  mlir::Value gatedTanh(mlir::Value gate, mlir::Value x); ///< logistic(gate) * tanh(x)
   mlir::Value plus(mlir::Value x, mlir::Value y);
   mlir::Value minus(mlir::Value x, mlir::Value y);
   mlir::Value times(mlir::Value x, mlir::Value y);
   mlir::Value timesPlus(mlir::Value x, mlir::Value y, mlir::Value z); ///< x * y + z
-  mlir::Value splat(double value);
-  mlir::Value oneLess(mlir::Value x) { return minus(splat(1.0), x); } ///< 1 - x
+  mlir::Value splat(mlir::VectorType type, double value);
+  mlir::Value oneLess(mlir::Value x) { return minus(splat(mlir::cast<mlir::VectorType>(x.getType()), 1.0), x); } ///< 1 - x
 
 private:
   int64_t scratchTaken = 0; // bytes

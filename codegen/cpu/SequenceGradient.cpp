@@ -54,9 +54,9 @@ public:
     packWeight();
     overState([&](Value row, Value column, Value active) {
       Value to = add(mul(row, statePitch(hidden)), column);
-      store(splat(0.0), state, to, active);
+      store(splat(vector, 0.0), state, to, active);
       if (c0)
-        store(splat(0.0), cell, to, active);
+        store(splat(vector, 0.0), cell, to, active);
     });
     loop(index(0), steps, 1, [&](Value back) {
       Value s = sub(sub(steps, index(1)), back);
@@ -94,7 +94,7 @@ private:
     Value narrow = at(step, row, hidden, column);
     auto activation = [&](int64_t i) { return load(vector, saved, add(wide, i * hidden), active); };
     Value dh = plus(load(vector, yGrad, narrow, active), load(vector, state, here, active));
-    Value direct = splat(0.0);
+    Value direct = splat(vector, 0.0);
     // sigmoid' = s (1 - s), tanh' = 1 - t t.
     auto throughSigmoid = [&](Value d, Value value) { return times(d, times(value, oneLess(value))); };
     auto throughTanh = [&](Value d, Value value) { return times(d, oneLess(times(value, value))); };
@@ -126,8 +126,8 @@ private:
     }
     case RecurrenceKind::rnn_tanh: grads = {throughTanh(dh, load(vector, y, narrow, active))}; break;
     case RecurrenceKind::rnn_relu: {
-      Value positive = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, load(vector, y, narrow, active), splat(0.0));
-      grads = {arith::SelectOp::create(builder, loc, positive, dh, splat(0.0))};
+      Value positive = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, load(vector, y, narrow, active), splat(vector, 0.0));
+      grads = {arith::SelectOp::create(builder, loc, positive, dh, splat(vector, 0.0))};
       break;
     }
     }
@@ -146,7 +146,7 @@ private:
     loop(index(0), index(depth), 1, [&](Value k) {
       for (int64_t column = 0; column < paddedHidden(hidden); column += lanes) {
         int64_t left = hidden - column;
-        Value part = left <= 0 ? splat(0.0)
+        Value part = left <= 0 ? splat(vector, 0.0)
                                : load(vector, weight, add(mul(k, hidden), column), left >= lanes ? Value() : index(left));
         store(part, packed, add(mul(k, panelWidth), column / panelWidth * depth * panelWidth + column % panelWidth));
       }

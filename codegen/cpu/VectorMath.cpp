@@ -22,6 +22,7 @@ Value emitMath(OpBuilder &builder, Location location, MathFunction function,
   case MathFunction::Cos: return emitCos(e, x);
   case MathFunction::Pow: return emitPow(e, x, operands[1]);
   case MathFunction::Sqrt: return e.squareRoot(x);
+  case MathFunction::GatedTanh: return emitGatedTanh(e, x, operands[1]);
   case MathFunction::Rsqrt: return e.div(e.constant(1.0), e.squareRoot(x));
   }
   llvm_unreachable("every function has a case");

@@ -146,6 +146,7 @@ mlir::Value emitExp(VectorMathEmitter &e, mlir::Value x);
 mlir::Value emitExpm1(VectorMathEmitter &e, mlir::Value x);
 mlir::Value emitTanh(VectorMathEmitter &e, mlir::Value x);
 mlir::Value emitLogistic(VectorMathEmitter &e, mlir::Value x);
+mlir::Value emitGatedTanh(VectorMathEmitter &e, mlir::Value gate, mlir::Value x);
 mlir::Value emitErf(VectorMathEmitter &e, mlir::Value x);
 mlir::Value emitLog(VectorMathEmitter &e, mlir::Value x);
 mlir::Value emitLog1p(VectorMathEmitter &e, mlir::Value x);

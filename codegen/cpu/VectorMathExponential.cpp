@@ -91,14 +91,33 @@ Value emitTanh(VectorMathEmitter &e, Value x) {
   return e.copySign(e.select(isSmall, small, quotient), x);
 }
 
-// 1 / (1 + exp(-x)). The argument of exp is kept where one power of two is enough: below, it
+namespace {
+
+// exp(-x). The argument of exp is kept where one power of two is enough: below, it
 // no longer counts beside 1; above, the result is subnormal in exact arithmetic, and 0 here.
-Value emitLogistic(VectorMathEmitter &e, Value x) {
+Value expOfNegated(VectorMathEmitter &e, Value x) {
   Value argument = e.atMost(e.atLeast(e.negate(x), e.is64() ? -700.0 : -87.0), e.is64() ? 710.0 : 89.0);
   Reduced reduced = reduce(e, argument, e.bias());
-  Value t = e.mul(expOfRest(e, reduced.r), e.powerOfTwo(reduced.bits));
+  return e.mul(expOfRest(e, reduced.r), e.powerOfTwo(reduced.bits));
+}
+
+} // namespace
+
+// 1 / (1 + exp(-x))
+Value emitLogistic(VectorMathEmitter &e, Value x) {
   Value one = e.constant(1.0);
-  return e.div(one, e.add(one, t));
+  return e.div(one, e.add(one, expOfNegated(e, x)));
+}
+
+// tanh |x| = m / (2 - m), m = 1 - exp(-2 |x|), and both divisions are one. 2 - m is at most 2,
+// so that the product of the divisors overflows no earlier than that of logistic.
+Value emitGatedTanh(VectorMathEmitter &e, Value gate, Value x) {
+  Value twice = e.atMost(e.absolute(e.add(x, x)), e.is64() ? 39.0 : 19.0);
+  Reduced reduced = reduce(e, e.negate(twice), e.bias());
+  Value scale = e.powerOfTwo(reduced.bits), one = e.constant(1.0);
+  Value m = e.fma(e.negate(scale), expm1OfRest(e, reduced.r), e.sub(one, scale));
+  Value divisor = e.mul(e.sub(e.constant(2.0), m), e.add(one, expOfNegated(e, gate)));
+  return e.copySign(e.div(m, divisor), x);
 }
 
 // Near 0: x + x q(x^2). Elsewhere 1 - erfc(|x|), where erfc is 2^q(|x|) in f32 and

@@ -48,7 +48,7 @@ inline std::unique_ptr<JitModule> compileVectorMath(cpu::MathFunction function,
   module->walk([&](mlir::arith::AddFOp op) { place = op; });
   mlir::OpBuilder builder(place);
   llvm::SmallVector<mlir::Value> operands{place.getLhs()};
-  if (function == cpu::MathFunction::Pow)
+  if (function == cpu::MathFunction::Pow || function == cpu::MathFunction::GatedTanh)
     operands.push_back(place.getRhs());
   mlir::Value result = cpu::emitMath(builder, place.getLoc(), function, operands);
   place.replaceAllUsesWith(result);

@@ -15,7 +15,7 @@ def NN_RecurrenceOp : NN_Op<"recurrence", [AttrSizedOperandSegments,
 
     gru's `bias` [H] is the part of bias_hh that stands inside of the product. With `reverse` time
     runs backwards; results stay in the order of the inputs. `packed` is the weight as the kernel
-    reads it, [H / L, H, G, L] with zeros where L does not divide H.
+    reads it, [H / L, G, H, L] with zeros where L does not divide H.
 
     Results: y [T, N, H]; of lstm then the cells c' [T, N, H]; of lstm and gru then what the
     gradient reads, [T, N, 4 * H]: sigmoid or tanh of every gate, and for gru W2 h + bias.

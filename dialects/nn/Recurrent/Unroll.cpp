@@ -94,7 +94,7 @@ Value packRecurrentWeight(Builder &b, Value weight) {
   };
   Value units = b.reshape(weight, sizes({gates, hidden, hidden}));
   units = b.pad(units, {0, 0, 0}, sizes({gates, panels * width, hidden}), {0, 0, 0}, 0.0);
-  return b.transpose(b.reshape(units, sizes({gates, panels, width, hidden})), {1, 3, 0, 2});
+  return b.transpose(b.reshape(units, sizes({gates, panels, width, hidden})), {1, 0, 3, 2});
 }
 
 } // namespace nnc::nn

@@ -10,8 +10,8 @@ namespace nnc::nn {
 /// One value for each result of `op`, which has `steps` steps.
 llvm::SmallVector<mlir::Value> unrollRecurrence(Builder &b, RecurrenceOp op, int64_t steps);
 
-/// The weight [G * H, H] as the kernel of a recurrence reads it: [H / L, H, G, L], so that
-/// all gates of L units are one stream; L is 16 for f32, 8 for f64.
+/// The weight [G * H, H] as the kernel of a recurrence reads it: [H / L, G, H, L], so that
+/// a gate of L units is one stream; L is 16 for f32, 8 for f64.
 mlir::Value packRecurrentWeight(Builder &b, mlir::Value weight);
 int64_t recurrentPanelWidth(mlir::Type element);
 

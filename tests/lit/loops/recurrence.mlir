@@ -8,11 +8,16 @@
 // CHECK: scf.for %[[PANEL:.+]] = %c0 to %c32 step %c16
 // CHECK: %[[MIRRORED:.+]] = arith.subi %c16, %[[PANEL]]
 // CHECK: arith.select %{{.+}}, %[[MIRRORED]], %[[PANEL]]
+// Tiles of rows pass while a gate's weights are in the first-level cache.
+// CHECK: scf.for %[[FIRST:.+]] = %c0 to %c8 step %c2
+// CHECK: scf.for %{{.+}} = %c0 to %c12 step %c6
 // CHECK: math.fma
+// Gates of all units of a panel at once; without a gradient, one division for o tanh(c).
+// CHECK: arith.divf %{{.+}} : vector<16xf32>
 // CHECK-NOT: math.{{exp|tanh}}
 // CHECK: return
-func.func @forward(%gates: tensor<7x4x128xf32> {nn.kind = "input", nn.name = "gates"}, %w: tensor<128x32xf32> {nn.kind = "input", nn.name = "w"},
-    %h: tensor<4x32xf32> {nn.kind = "input", nn.name = "h"}, %packed: tensor<2x32x4x16xf32> {nn.kind = "input", nn.name = "packed"}) -> (tensor<7x4x32xf32> {nn.name = "y"}) {
-  %y, %states:2 = nn.recurrence lstm %gates, %w, %h, %h, %packed {operandSegmentSizes = array<i32: 1, 1, 0, 1, 1, 1>} : (tensor<7x4x128xf32>, tensor<128x32xf32>, tensor<4x32xf32>, tensor<4x32xf32>, tensor<2x32x4x16xf32>) -> (tensor<7x4x32xf32>, tensor<7x4x32xf32>, tensor<7x4x128xf32>)
-  return %y : tensor<7x4x32xf32>
+func.func @forward(%gates: tensor<7x16x128xf32> {nn.kind = "input", nn.name = "gates"}, %w: tensor<128x32xf32> {nn.kind = "input", nn.name = "w"},
+    %h: tensor<16x32xf32> {nn.kind = "input", nn.name = "h"}, %packed: tensor<2x4x32x16xf32> {nn.kind = "input", nn.name = "packed"}) -> (tensor<7x16x32xf32> {nn.name = "y"}) {
+  %y, %states:2 = nn.recurrence lstm %gates, %w, %h, %h, %packed {operandSegmentSizes = array<i32: 1, 1, 0, 1, 1, 1>} : (tensor<7x16x128xf32>, tensor<128x32xf32>, tensor<16x32xf32>, tensor<16x32xf32>, tensor<2x4x32x16xf32>) -> (tensor<7x16x32xf32>, tensor<7x16x32xf32>, tensor<7x16x128xf32>)
+  return %y : tensor<7x16x32xf32>
 }
