@@ -41,6 +41,7 @@ llvm::Error compileLibrary(const CompileOptions &options, llvm::StringRef output
     return error;
   if (report)
     *report = std::move(compilation.report);
+  mlir::TimingScope time = compilation.time.nest("link and write");
   return writeLibrary(compilation.layout.interface, compilation.objects, compilation.layout.initialData, outputPrefix);
 }
 

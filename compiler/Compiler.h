@@ -65,6 +65,8 @@ struct CompileOptions {
   /// reportBatch or, if that is 0, of any size; values are computed again rather than
   /// kept. 0: no limit.
   int64_t memoryBudget = 0;
+  /// Prints to standard error how long each stage takes.
+  bool timing = false;
   /// Every entry but `prepare` gets an output `kernel_times` (TimeKernels.h).
   bool timeKernels = false;
   /// Every entry also returns how far each of its kernels is from the naive reference

@@ -32,6 +32,7 @@ namespace nnc {
 //===-- 1 GRAPH: nn ops with torch semantics                         [nn, func] ---===//
 
 static llvm::Error buildGraph(Compilation &c) {
+  TimingScope time = c.time.nest("graph");
   llvm::Expected<pt2::ExportedProgram> program = pt2::readExportedProgram(c.options.model);
   if (!program)
     return program.takeError();
@@ -191,7 +192,8 @@ static LogicalResult emitAllLoops(Compilation &c) {
 //===-- 7 NATIVE: LLVM, object                                                        ---===//
 
 static llvm::Error emitNative(Compilation &c) {
-  auto objects = cpu::emitObjects(*c.module, c.target, c.options.optimization);
+  TimingScope time = c.time.nest("native");
+  auto objects = cpu::emitObjects(*c.module, c.target, c.options.optimization, time);
   if (!objects)
     return c.diagnostics.empty() ? objects.takeError() : llvm::joinErrors(objects.takeError(), c.reportedErrors());
   c.objects = std::move(*objects);
@@ -214,15 +216,23 @@ llvm::Error Compilation::reportedErrors() const {
 namespace {
 struct Step {
   Stage stage;
+  StringRef name;
   LogicalResult (*run)(Compilation &);
 };
 } // namespace
 
 /// Those up to `last`, each checked.
 static llvm::Error runSteps(Compilation &c, Stage last, ArrayRef<Step> steps) {
-  for (const Step &step : steps)
-    if (step.stage <= last && (failed(step.run(c)) || failed(verify(*c.module)) || failed(verifyStage(*c.module, step.stage))))
+  for (const Step &step : steps) {
+    if (step.stage > last)
+      break;
+    TimingScope time = c.time.nest(step.name);
+    if (failed(step.run(c)))
       return c.reportedErrors();
+    TimingScope verification = time.nest("verify");
+    if (failed(verify(*c.module)) || failed(verifyStage(*c.module, step.stage)))
+      return c.reportedErrors();
+  }
   return llvm::Error::success();
 }
 
@@ -231,6 +241,9 @@ llvm::Error startCompilation(Compilation &c) {
   if (!target)
     return target.takeError();
   c.target = *target;
+  c.timing.setEnabled(c.options.timing);
+  c.time = c.timing.getRootScope();
+  TimingScope time = c.time.nest("start");
   DialectRegistry registry;
   cpu::registerLoweringDialects(registry);
   registry.insert<nn::NNDialect>();
@@ -253,7 +266,7 @@ llvm::Error runStagesAfterGraph(Compilation &c, Stage last) {
     c.diagnostics.push_back(describePlace(diagnostic.getLocation()) + diagnostic.str());
     return success();
   });
-  if (llvm::Error error = runSteps(c, last, {{Stage::Train, appendTraining}, {Stage::Core, lowerToCore}}))
+  if (llvm::Error error = runSteps(c, last, {{Stage::Train, "train", appendTraining}, {Stage::Core, "core", lowerToCore}}))
     return error;
   if (c.options.frozen && last > Stage::Core)
     if (llvm::Error error = freezePrepared(c))
@@ -263,10 +276,10 @@ llvm::Error runStagesAfterGraph(Compilation &c, Stage last) {
 
 llvm::Error runStagesFromCore(Compilation &c, Stage last) {
   if (llvm::Error error = runSteps(c, last,
-                                   {{Stage::Kernels, formAllKernels}, {Stage::Plan, planAll}, {Stage::Loops, emitAllLoops}}))
+                                   {{Stage::Kernels, "kernels", formAllKernels}, {Stage::Plan, "plan", planAll}, {Stage::Loops, "loops", emitAllLoops}}))
     return error;
   if (last == Stage::LLVM)
-    return runSteps(c, last, {{Stage::LLVM, [](Compilation &c) { return cpu::lowerToLLVM(*c.module); }}});
+    return runSteps(c, last, {{Stage::LLVM, "llvm", [](Compilation &c) { return cpu::lowerToLLVM(*c.module); }}});
   return last < Stage::Object ? llvm::Error::success() : emitNative(c);
 }
 

@@ -6,12 +6,15 @@
 #include "compiler/Report.h"
 #include "compiler/StateLayout.h"
 #include "compiler/frontends/pt2/Importer.h"
+#include "mlir/Support/Timing.h"
 
 namespace nnc {
 
 /// A model on its way through the stages.
 struct Compilation {
   CompileOptions options;
+  mlir::DefaultTimingManager timing; ///< prints at the end of the compilation if `options.timing`
+  mlir::TimingScope time;
   cpu::Target target;
   std::unique_ptr<mlir::MLIRContext> context;
   mlir::OwningOpRef<mlir::ModuleOp> module;

@@ -126,7 +126,8 @@ void optimize(Module &module, TargetMachine &machine) {
 // The module as LLVM IR, ready for code generation.
 Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module, const Target &target,
                                             LLVMContext &context, TargetMachine &machine,
-                                            int optimizationLevel) {
+                                            int optimizationLevel, mlir::TimingScope &time) {
+  mlir::TimingScope translation = time.nest("translate to LLVM IR");
   std::unique_ptr<Module> llvmModule = mlir::translateModuleToLLVMIR(module, context, "nnc");
   if (!llvmModule)
     return createStringError("the module could not be translated to LLVM IR");
@@ -134,6 +135,8 @@ Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module, const Target 
   llvmModule->setDataLayout(machine.createDataLayout());
   llvmModule->setPICLevel(PICLevel::SmallPIC);
   setFunctionAttributes(*llvmModule, target);
+  translation.stop();
+  mlir::TimingScope optimization = time.nest("optimise LLVM IR");
   if (optimizationLevel > 0)
     optimize(*llvmModule, machine);
   return std::move(llvmModule);
@@ -142,15 +145,16 @@ Expected<std::unique_ptr<Module>> translate(mlir::ModuleOp module, const Target 
 } // namespace
 
 Expected<SmallVector<char, 0>> emitObject(mlir::ModuleOp module, const Target &target,
-                                          int optimizationLevel) {
+                                          int optimizationLevel, mlir::TimingScope &time) {
   auto machine = targetMachine(target, optimizationLevel);
   if (!machine)
     return machine.takeError();
   LLVMContext context;
-  auto llvmModule = translate(module, target, context, **machine, optimizationLevel);
+  auto llvmModule = translate(module, target, context, **machine, optimizationLevel, time);
   if (!llvmModule)
     return llvmModule.takeError();
 
+  mlir::TimingScope generation = time.nest("generate machine code");
   SmallVector<char, 0> object;
   raw_svector_ostream stream(object);
   legacy::PassManager emission;
@@ -166,7 +170,8 @@ Expected<std::string> emitLLVMText(mlir::ModuleOp module, const Target &target,
   if (!machine)
     return machine.takeError();
   LLVMContext context;
-  auto llvmModule = translate(module, target, context, **machine, optimizationLevel);
+  mlir::TimingScope untimed;
+  auto llvmModule = translate(module, target, context, **machine, optimizationLevel, untimed);
   if (!llvmModule)
     return llvmModule.takeError();
   std::string text;

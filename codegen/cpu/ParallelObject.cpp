@@ -61,7 +61,7 @@ static OwningOpRef<ModuleOp> partModule(ModuleOp module, const SymbolTable &all,
 }
 
 llvm::Expected<std::vector<llvm::SmallVector<char, 0>>>
-emitObjects(ModuleOp module, const Target &target, int optimizationLevel) {
+emitObjects(ModuleOp module, const Target &target, int optimizationLevel, TimingScope &time) {
   for (auto function : module.getOps<func::FuncOp>())
     function->removeAttr("llvm.linkage");
   SymbolTable symbols(module);
@@ -71,11 +71,13 @@ emitObjects(ModuleOp module, const Target &target, int optimizationLevel) {
   std::vector<llvm::SmallVector<char, 0>> objects(parts.size());
   std::vector<std::string> errors(parts.size());
   parallelFor(module.getContext(), 0, parts.size(), [&](size_t i) {
+    TimingScope lowering = time.nest("lower to the LLVM dialect");
     if (failed(lowerToLLVM(*parts[i]))) {
       errors[i] = "the loops could not be lowered to LLVM";
       return;
     }
-    auto object = emitObject(*parts[i], target, optimizationLevel);
+    lowering.stop();
+    auto object = emitObject(*parts[i], target, optimizationLevel, time);
     if (object)
       objects[i] = std::move(*object);
     else

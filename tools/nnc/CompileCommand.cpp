@@ -19,7 +19,7 @@ struct CompileCommand {
   std::string inputs;
   int64_t batch = 0;
   double memoryBudget = 0; // bytes
-  bool gradient = false, frozen = false, explain = false, check = false;
+  bool gradient = false, frozen = false, explain = false, check = false, timing = false;
 
   Error run() const {
     if (model.path.empty() == train.empty())
@@ -37,6 +37,7 @@ struct CompileCommand {
     options->evaluationModel = evaluation;
     options->gradient = gradient;
     options->frozen = frozen;
+    options->timing = timing;
     if (frozen && (gradient || options->loss))
       return createStringError("--frozen fixes the parameters: leave out --loss, --optimizer and --gradient");
     options->memoryBudget = int64_t(memoryBudget);
@@ -117,6 +118,7 @@ void addCompile(CLI::App &app, Action &action) {
   verb->add_option("--name", command->name, "The prefix of the C functions; without it the NAME of -o");
   verb->add_option("--emit", command->emit, "Prints a stage: graph, train, core, kernels, plan, loops, llvm");
   verb->add_flag("--explain", command->explain, "Prints every kernel: what was fused, how it is computed, and its work");
+  verb->add_flag("--timing", command->timing, "Prints to standard error how long each stage of the compilation takes");
   verb->add_flag("--check", command->check,
                  "Instead of a library: compares every kernel with the naive reference, on the same operands");
   verb->add_option("--inputs", command->inputs, "With --check: inputs of forward (.npz); without it they are made up");

@@ -16,7 +16,7 @@ void ModelOptions::addTo(CLI::App &command) {
   command.add_option("-O", optimization, "0: one naive kernel for each op (the reference), 2: everything")
       ->check(CLI::IsMember({0, 2}))
       ->capture_default_str();
-  command.add_option("--cpu", cpu, "`native`, the default, or a name of LLVM such as x86-64-v3, x86-64-v4, znver4");
+  command.add_option("--cpu,--mcpu", cpu, "`native`, the default, or a name of LLVM such as x86-64-v3, x86-64-v4, znver4");
   command.add_option("--max-batch", maxBatch, "Bound of a dimension that was exported without one")
       ->check(CLI::PositiveNumber);
   command.add_flag("!--no-winograd", winograd,
