@@ -26,7 +26,8 @@ Expected<std::unique_ptr<JitModule>> jit(mlir::ModuleOp module, const cpu::Targe
                                          int optimizationLevel) {
   if (failed(cpu::lowerToLLVM(module)))
     return createStringError("the module could not be lowered to the LLVM dialect");
-  auto object = cpu::emitObject(module, target, optimizationLevel);
+  mlir::TimingScope untimed;
+  auto object = cpu::emitObject(module, target, optimizationLevel, untimed);
   if (!object)
     return object.takeError();
   InitializeNativeTarget();

@@ -173,7 +173,8 @@ TEST_F(CpuTarget, EmitsTheSameBytesTwiceAndHidesSymbols) {
   for (auto &object : objects) {
     auto module = parse(source);
     ASSERT_TRUE(succeeded(cpu::lowerToLLVM(*module)));
-    auto emitted = cpu::emitObject(*module, *target, 2);
+    mlir::TimingScope untimed;
+    auto emitted = cpu::emitObject(*module, *target, 2, untimed);
     ASSERT_TRUE(bool(emitted)) << llvm::toString(emitted.takeError());
     object = std::move(*emitted);
   }
