@@ -167,6 +167,11 @@ TEST_F(Import, StridedWeightsBecomeRowMajor) {
   EXPECT_EQ(values, (std::vector<float>{0, 3, 1, 4, 2, 5}));
 }
 
+TEST_F(Import, StatesOfLstmMayHaveAnAxisTooMuchInTheFile) {
+  func::FuncOp function = import("last_state.pt2");
+  EXPECT_EQ(cast<RankedTensorType>(function.getResultTypes()[0]).getShape(), (ArrayRef<int64_t>{2, 4}));
+}
+
 TEST_F(Import, UnsupportedOperatorsAreReportedAtOnce) {
   std::string error = errorOf("unsupported.pt2");
   for (const char *part :

@@ -167,6 +167,25 @@ class Drifting(nn.Module):
         return y
 
 
+class LastState(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(3, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x)[1][0][-1]
+
+
+def as_before_2_13(program):
+    """The shapes that PyTorch gave lstm's states (https://github.com/pytorch/pytorch/issues/151200)."""
+    for node in program.graph.nodes:
+        if node.name == "lstm":
+            output, *states = node.meta["val"]
+            node.meta["val"] = (output, *(state.unsqueeze(1) for state in states))
+        elif node.name.startswith("select"):
+            node.meta["val"] = node.meta["val"].unsqueeze(0)
+
+
 def fine_tuned():
     """The first convolution and its norm, statistics included, stay as they are."""
     first = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
@@ -176,7 +195,7 @@ def fine_tuned():
     return model
 
 
-def write(name, model, arguments, keywords=None, dynamic=None, train=False):
+def write(name, model, arguments, keywords=None, dynamic=None, train=False, change=None):
     if sys.argv[1:] and name not in sys.argv[1:]:
         return
     program = export(model if train is None else model.train(train), arguments, keywords, dynamic_shapes=dynamic)
@@ -185,6 +204,8 @@ def write(name, model, arguments, keywords=None, dynamic=None, train=False):
     for node in program.graph.nodes:  # the same file wherever it is made
         if trace := node.meta.get("stack_trace"):
             node.meta["stack_trace"] = trace.replace(f"{folder}/", "").replace(f"{packages}/", "")
+    if change:
+        change(program)
     save(program, folder / f"{name}.pt2")
 
 
@@ -208,5 +229,6 @@ write("alpha_dropout", nn.Sequential(nn.Linear(6, 6), nn.AlphaDropout(0.2)), (to
 write("tokens", Tokens(), (torch.tensor([[1, 2], [0, 3]]), torch.tensor([1, 0])))
 write("drifting", Drifting(), (torch.randn(3),))
 write("fine_tuned", fine_tuned(), (torch.randn(4, 1, 5, 5),), dynamic={"input": {0: batch}}, train=None)
+write("last_state", LastState(), (torch.randn(2, 5, 3),), change=as_before_2_13)
 torch.jit.save(torch.jit.script(nn.Linear(1, 1)), folder / "torchscript.pt")
 torch.save({"weight": torch.zeros(1)}, folder / "checkpoint.pt")
