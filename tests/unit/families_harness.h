@@ -65,7 +65,8 @@ private:
   std::unique_ptr<Code> code;
 };
 
-/// Compares a kernel of family `family` with the naive one, for AVX2 and for this machine.
+/// Compares a kernel of family `family` with the naive one, for AVX2, AVX-512 (where there is none its schedule, in
+/// the instructions that there are) and for this machine.
 struct Case {
   std::vector<std::string> arguments, results;
   std::string body;

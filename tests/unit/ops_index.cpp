@@ -16,14 +16,14 @@ static Reference gathered(int64_t axis) {
   });
 }
 
-/// One recurrent layer, checked against its unrolling and by its gradient.
+/// One recurrent layer, checked against its unrolling and by its gradient. `rows` times the batch size of the case.
 static Case recurrent(std::string op, nn::RecurrenceKind kind, std::string name, bool bidirectional, int64_t hidden,
-                      bool symbolicTime = false) {
+                      bool symbolicTime = false, int64_t rows = 1) {
   return {op, name, [=](CaseBuilder &b) {
             int64_t gates = kind == nn::RecurrenceKind::lstm ? 4 : kind == nn::RecurrenceKind::gru ? 3 : 1;
             int64_t directions = bidirectional ? 2 : 1;
             Data small = range(-0.6, 0.6);
-            Size time = 4, batch = b.batch();
+            Size time = 4, batch = b.batch() * rows;
             if (symbolicTime)
               std::swap(time, batch);
             Value x = b.input({time, batch, 3});
@@ -67,6 +67,16 @@ std::vector<Case> indexCases() {
          std::fill(out[0].data.begin(), out[0].data.end(), 0);
          in[0].forEach([&](Index i) { out[0].at({int64_t(in[1].data[i[0]]), i[1]}) += in[0].at(i); });
        }},
+      {"scatter_add", "more rows of the result than a task owns, and a padding", [](B &b) {
+         Value x = b.input({b.batch() * 15, 33});
+         b.output(b.scatterAdd(x, b.classes(b.dims({b.batch() * 15}), 9000, 5), b.dims({9000, 33}), 0, 5));
+       }, [](const Arrays &in, Arrays &out) {
+         std::fill(out[0].data.begin(), out[0].data.end(), 0);
+         in[0].forEach([&](Index i) {
+           if (int64_t row = in[1].data[i[0]]; row != 5)
+             out[0].at({row, i[1]}) += in[0].at(i);
+         });
+       }},
       {"gather_elements", "along axis 1", [](B &b) {
          Value x = b.input({b.batch(), 6});
          b.output(b.gatherElements(x, b.classes({b.batch(), 3}, 6), 1));
@@ -88,6 +98,11 @@ std::vector<Case> indexCases() {
   cases.push_back(recurrent("recurrence_grad", RecurrenceKind::gru, "gru, both ways", true, 3));
   cases.push_back(recurrent("recurrence", RecurrenceKind::lstm, "lstm, both ways, a symbolic number of steps", true, 5, true));
   cases.push_back(recurrent("recurrence_grad", RecurrenceKind::gru, "gru, a symbolic number of steps", false, 5, true));
+  // More rows than a task takes (16): tasks of as many rows, and of uneven numbers.
+  cases.push_back(recurrent("recurrence", RecurrenceKind::lstm, "lstm, rows of several tasks", false, 33, false, 9));
+  cases.push_back(recurrent("recurrence", RecurrenceKind::gru, "gru, full tasks", false, 18, false, 16));
+  cases.push_back(recurrent("recurrence_grad", RecurrenceKind::lstm, "lstm, full tasks", false, 16, false, 16));
+  cases.push_back(recurrent("recurrence_grad", RecurrenceKind::gru, "gru, rows of several tasks", false, 7, false, 9));
   return cases;
 }
 

@@ -249,6 +249,8 @@ std::vector<Case> productCases() {
       {"5x5, LeNet's first", ConvolutionOptions({9, 9}, {5, 5}).with(1, 6)},
       {"padded", ConvolutionOptions({5, 5}, {3, 3}).padded({1, 1}).with(2, 17)},
       {"1x1", ConvolutionOptions({4, 5}, {1, 1}).with(18, 5)},
+      {"1x1, a product by pixels", ConvolutionOptions({9, 11}, {1, 1}).with(16, 24)},
+      {"1x1, a product of odd sizes", ConvolutionOptions({9, 11}, {1, 1}).with(100, 7)},
       {"stride 2", ConvolutionOptions({7, 8}, {3, 3}).strided({2, 2}).padded({1, 1})},
       {"uneven attributes", ConvolutionOptions({9, 8}, {3, 2}).strided({2, 1}).padded({0, 1}).dilated({1, 2})},
       {"dilated", ConvolutionOptions({8, 8}, {3, 3}).dilated({2, 2}).padded({2, 2})},

@@ -2,10 +2,22 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 
+using namespace mlir;
+
+namespace nnc::nn {
+
+/// `x` with zeros at position `row` of an axis, if that is not negative.
+static Value withoutRow(Builder &b, Value x, int64_t axis, int64_t row) {
+  if (row < 0)
+    return x;
+  Value position = b.iota(dimsOf(x), axis, IntegerType::get(x.getContext(), 64));
+  return b.map("select(x0 == " + std::to_string(row) + ", 0, x1)", {position, x});
+}
+
+} // namespace nnc::nn
+
 #define GET_OP_CLASSES
 #include "dialects/nn/Index/Index.cpp.inc"
-
-using namespace mlir;
 
 namespace nnc::nn {
 

@@ -20,7 +20,7 @@ def NN_GatherOp : NN_Diff<"gather", [
 }
 
 def NN_ScatterAddOp : NN_Diff<"scatter_add", [
-    D<"Input", "g.gather(g.dy(), op.getIndex(), op.getAxis())">]> {
+    D<"Input", "g.gather(withoutRow(g, g.dy(), op.getAxis(), op.getPadding()), op.getIndex(), op.getAxis())">]> {
   let summary = "Adjoint of gather: sums slices at their positions, in the order of the index";
   let arguments = (ins NN_FloatTensor:$input, NN_IndexTensor:$index, I64Attr:$axis, DefaultValuedAttr<I64Attr, "-1">:$padding);
   let results = (outs NN_FloatTensor:$result);
