@@ -94,7 +94,7 @@ public:
 
   // The hidden state lies twice in scratch: a step reads one and writes the other.
   void emit() {
-    int64_t lanes = vector.getNumElements(), half = sequenceRows * pitch;
+    int64_t half = sequenceRows * pitch;
     state = takeScratch(2 * half);
     products = takeScratch(sequenceRows * gateCount * panel);
     if (c0)
@@ -151,7 +151,7 @@ private:
     Value all = index(gateCount * panel / vector.getNumElements());
     // High tiles, columns outermost: the weights of some columns stay in the first-level cache while rows pass.
     Value high = sub(rows, rem(rows, sequenceTileRows));
-    if (auto known = constantIndex(rows); known && *known > sequenceTileRows)
+    if (auto known = constantIndex(rows); known && *known >= sequenceTileRows)
       high = rows;
     if (constantIndex(high) != 0)
       tiles(all, columnVectors(sequenceTileRows), std::nullopt, [&](Value first, int64_t wide) {

@@ -22,6 +22,15 @@ void *JitModule::lookup(StringRef name) {
   return address->toPtr<void *>();
 }
 
+Expected<cpu::Target> targetToRun(StringRef cpu) {
+  auto machine = cpu::Target::forCPU("native"), target = cpu::Target::forCPU(cpu);
+  if (!machine || !target)
+    return joinErrors(machine.takeError(), target.takeError());
+  if (target->vectorBytes > machine->vectorBytes)
+    target->cpu = machine->cpu, target->features = machine->features;
+  return std::move(*target);
+}
+
 Expected<std::unique_ptr<JitModule>> jit(mlir::ModuleOp module, const cpu::Target &target,
                                          int optimizationLevel) {
   if (failed(cpu::lowerToLLVM(module)))

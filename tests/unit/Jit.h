@@ -30,6 +30,10 @@ private:
   std::unique_ptr<llvm::orc::LLJIT> engine;
 };
 
+/// The target named `cpu`; if its vectors are longer than this machine's, what is scheduled for them in the
+/// instructions that there are.
+llvm::Expected<cpu::Target> targetToRun(llvm::StringRef cpu);
+
 /// Lowers `module` to the LLVM dialect in place, compiles and loads it.
 /// Functions over memrefs take unpacked descriptors:
 /// pointer, pointer, offset, sizes..., strides... for each memref.

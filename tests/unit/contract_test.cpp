@@ -59,12 +59,8 @@ void expectProduct(CompiledProduct &compiled, ProductCase c) {
 class Contract : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
-    auto native = cpu::Target::forCPU("native");
-    auto target = cpu::Target::forCPU(GetParam());
-    ASSERT_TRUE(bool(native) && bool(target));
-    if (target->vectorBytes > native->vectorBytes)
-      // What was scheduled for longer vectors, in the instructions that there are.
-      target->cpu = native->cpu, target->features = native->features;
+    auto target = targetToRun(GetParam());
+    ASSERT_TRUE(bool(target));
     compiler = std::make_unique<ProductCompiler>(*target);
   }
   void check(const ProductCase &c, Adjust<cpu::ContractSchedule> adjust = nullptr) {

@@ -316,11 +316,8 @@ void expectLikeNaive(StringRef family, const Case &given) {
   ASSERT_TRUE(static_cast<bool>(machine)) << llvm::toString(machine.takeError());
   FamilyRun naive(text, "naive", *machine, given.symbols);
   for (StringRef cpu : {"x86-64-v3", "x86-64-v4", "native"}) {
-    auto target = cpu::Target::forCPU(cpu);
+    auto target = targetToRun(cpu);
     ASSERT_TRUE(static_cast<bool>(target)) << llvm::toString(target.takeError());
-    if (target->vectorBytes > machine->vectorBytes)
-      // What was scheduled for longer vectors, in the instructions that there are.
-      target->cpu = machine->cpu, target->features = machine->features;
     FamilyRun run(text, family, *target, given.symbols);
     ASSERT_TRUE(naive.valid() && run.valid());
     for (unsigned seed : {1, 2}) {

@@ -15,6 +15,10 @@ namespace nnc::test {
 template <typename Number>
 using VectorMathKernel = void(const Number *x, const Number *y, Number *z, int64_t n);
 
+inline bool hasTwoOperands(cpu::MathFunction function) {
+  return function == cpu::MathFunction::Pow || function == cpu::MathFunction::GatedTanh;
+}
+
 /// Compiles `function`; `element` is "f32" or "f64", `lanes` 0 means a scalar loop.
 inline std::unique_ptr<JitModule> compileVectorMath(cpu::MathFunction function,
                                                     const std::string &element, int lanes,
@@ -48,7 +52,7 @@ inline std::unique_ptr<JitModule> compileVectorMath(cpu::MathFunction function,
   module->walk([&](mlir::arith::AddFOp op) { place = op; });
   mlir::OpBuilder builder(place);
   llvm::SmallVector<mlir::Value> operands{place.getLhs()};
-  if (function == cpu::MathFunction::Pow || function == cpu::MathFunction::GatedTanh)
+  if (hasTwoOperands(function))
     operands.push_back(place.getRhs());
   mlir::Value result = cpu::emitMath(builder, place.getLoc(), function, operands);
   place.replaceAllUsesWith(result);

@@ -140,7 +140,7 @@ std::vector<Number> run(const Case &c, int lanes, const char *cpu, const std::ve
 
 template <typename Number> void sweep(const Case &c, double bound, double limit) {
   std::vector<Number> x = points<Number>(c), y = x;
-  if (c.function == MathFunction::Pow || c.function == MathFunction::GatedTanh)
+  if (test::hasTwoOperands(c.function))
     y = secondOperands(x);
   std::vector<Number> z = run<Number>(c, 64 / sizeof(Number), "native", x, y);
   if (testing::Test::HasFailure())
@@ -165,7 +165,7 @@ template <typename Number> void sweep(const Case &c, double bound, double limit)
 
 template <typename Number> void sameForEveryShape(const Case &c) {
   std::vector<Number> x = points<Number>(c), y = x;
-  if (c.function == MathFunction::Pow || c.function == MathFunction::GatedTanh)
+  if (test::hasTwoOperands(c.function))
     y = secondOperands(x);
   x.resize(24000), y.resize(24000);
   std::vector<Number> expected = run<Number>(c, 16, "native", x, y);
