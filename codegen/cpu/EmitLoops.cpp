@@ -17,8 +17,10 @@ namespace {
 enum CallField { Arena = 0, State = 1, Symbols = 2, Inputs = 3, Outputs = 4, Fixed = 7 };
 
 /// A kernel's argument block, in eight-byte words: the buffers in operand order,
-/// the base of the workers' scratch, then the symbols; where bounds are checked also
-/// the place of a word that becomes 1 when an element lies outside.
+/// the base of the workers' scratch and the bytes of each, then the symbols; where
+/// bounds are checked also the place of a word that becomes 1 when an element lies
+/// outside. The bytes of a worker are an entry's own: as a word here they leave its
+/// kernels the same as another's.
 class LoopsEmitter {
 public:
   LoopsEmitter(ModuleOp module, const Target &target, StatePlaces statePlaces, bool checkBounds)
@@ -109,8 +111,8 @@ private:
   }
 
   /// The function `void kernel(args, task, worker)` of one phase.
-  std::string kernelFunction(KernelOp kernel, unsigned phase, unsigned symbolCount, int64_t workerBytes) {
-    auto [slot, fresh] = emitted.try_emplace(keyOf(kernel, phase) + std::to_string(workerBytes));
+  std::string kernelFunction(KernelOp kernel, unsigned phase, unsigned symbolCount) {
+    auto [slot, fresh] = emitted.try_emplace(keyOf(kernel, phase));
     if (!fresh)
       return slot->second;
     slot->second = "nnc_kernel_" + std::to_string(emitted.size() - 1);
@@ -129,12 +131,9 @@ private:
       context.outputBuffers.push_back(memrefOver(loadWord(ptr(), args, position++), elementTypeOf(result)));
     if (kernel.getScratch())
       context.sharedScratch = memrefOver(loadWord(ptr(), args, position++), b.getI8Type());
-    if (workerBytes) {
-      Value base = loadWord(ptr(), args, position);
-      Value mine = arith::MulIOp::create(b, loc, worker, constant(workerBytes));
-      context.workerScratch = memrefOver(offsetBytes(base, mine), b.getI8Type());
-    }
-    ++position;
+    Value base = loadWord(ptr(), args, position++);
+    Value mine = arith::MulIOp::create(b, loc, worker, loadWord(i64(), args, position++));
+    context.workerScratch = memrefOver(offsetBytes(base, mine), b.getI8Type());
     for (unsigned i = 0; i < symbolCount; ++i)
       context.symbols.push_back(toIndex(loadWord(i64(), args, position++)));
     if (checkBounds)
@@ -188,7 +187,7 @@ private:
     int64_t workerBytes = planned->getAttrOfType<IntegerAttr>("nn.worker_bytes").getInt();
     int64_t words = 0;
     planned.walk([&](KernelOp kernel) {
-      words = std::max<int64_t>(words, kernel->getNumOperands() + 2 + symbols.size());
+      words = std::max<int64_t>(words, kernel->getNumOperands() + 3 + symbols.size());
     });
     Value block = LLVM::AllocaOp::create(b, loc, ptr(), i64(), constant(std::max<int64_t>(words, 1)), 8);
     Value outside, culprit = constant(0);
@@ -219,9 +218,11 @@ private:
       int64_t position = 0;
       for (Value operand : kernel->getOperands())
         LLVM::StoreOp::create(b, loc, pointers.lookup(operand), word(block, position++));
-      if (workers)
+      if (workers) {
         LLVM::StoreOp::create(b, loc, workers, word(block, position));
-      ++position;
+        LLVM::StoreOp::create(b, loc, constant(workerBytes), word(block, position + 1));
+      }
+      position += 2;
       for (Value symbol : symbols)
         LLVM::StoreOp::create(b, loc, toI64(symbol), word(block, position++));
       if (outside) {
@@ -233,7 +234,7 @@ private:
         KernelContext context(b, kernel, target);
         context.symbols = symbols;
         Value tasks = toI64(family.emitTaskCount(context, phase));
-        std::string callee = kernelFunction(kernel, phase, symbols.size(), workerBytes);
+        std::string callee = kernelFunction(kernel, phase, symbols.size());
         Value function = func::ConstantOp::create(b, loc, b.getFunctionType({ptr(), i64(), i64()}, {}), callee);
         Value address = UnrealizedConversionCastOp::create(b, loc, ptr(), function).getResult(0);
         LLVM::CallOp::create(b, loc, TypeRange{}, "nnc_parallel_for", ValueRange{call, tasks, address, block});
