@@ -126,9 +126,8 @@ struct FilterLanesTask {
     emit.tiles(emit.ceilDiv(filterCount, schedule.lanes), schedule.tileVectors,
                llvm::divideCeil(channels.result, schedule.lanes) % schedule.tileVectors,
                [&](Value vector, int64_t vectors) {
-                 forEachRows([&](Value channel, int64_t together, int64_t firstTap,
-                                 int64_t tapCount) {
-                   addTile(vector, vectors, channel, together, firstTap, tapCount, imageCount);
+                 forEachRows([&](Value channel, int64_t together, TapPiece piece) {
+                   addTile(vector, vectors, channel, together, piece, imageCount);
                  });
                });
   }
@@ -176,16 +175,48 @@ struct FilterLanesTask {
     });
   }
 
+  /// Some taps: places[i] is that of the i-th relative to `place`; `number` of them come before.
+  struct TapPiece {
+    Value number, place;
+    llvm::SmallVector<int64_t> places;
+  };
+  TapPiece pieceOf(int64_t first, int64_t count) {
+    TapPiece piece{emit.index(first), emit.index(0), {}};
+    auto all = plane.tapsOf(0);
+    for (int64_t i = 0; i < count; ++i)
+      piece.places.push_back(all[first + i].place);
+    return piece;
+  }
+
+  /// How far apart the same taps of one piece and the next are, if that is the same everywhere:
+  /// of rows of a filter with stride 1, say.
+  std::optional<int64_t> distanceOfPieces(int64_t piece) {
+    auto all = plane.tapsOf(0);
+    int64_t distance = all[piece].place - all[0].place;
+    bool same = taps % piece == 0;
+    for (int64_t i = piece; same && i < taps; ++i)
+      same = all[i].place - all[i - piece].place == distance;
+    return same ? std::optional(distance) : std::nullopt;
+  }
+
   /// Rows of register tiles: taps of one channel, or all taps of several.
-  void forEachRows(
-      llvm::function_ref<void(Value channel, int64_t together, int64_t firstTap, int64_t tapCount)>
-          body) {
+  void forEachRows(llvm::function_ref<void(Value channel, int64_t together, TapPiece piece)> body) {
     if (taps > schedule.tileRows) {
       // Even pieces of the taps.
-      int64_t piece = llvm::divideCeil(taps, llvm::divideCeil(taps, schedule.tileRows));
+      int64_t count = llvm::divideCeil(taps, llvm::divideCeil(taps, schedule.tileRows));
+      std::optional<int64_t> distance = distanceOfPieces(count);
       emit.loop(emit.index(0), channelCount, 1, [&](Value channel) {
-        for (int64_t first = 0; first < taps; first += piece)
-          body(channel, 1, first, std::min(piece, taps - first));
+        if (!distance) {
+          for (int64_t first = 0; first < taps; first += count)
+            body(channel, 1, pieceOf(first, std::min(count, taps - first)));
+          return;
+        }
+        emit.loop(emit.index(0), emit.index(taps / count), 1, [&](Value number) {
+          TapPiece piece = pieceOf(0, count);
+          piece.number = emit.mul(number, count);
+          piece.place = emit.mul(number, *distance);
+          body(channel, 1, piece);
+        });
       });
       return;
     }
@@ -194,19 +225,18 @@ struct FilterLanesTask {
                schedule.blockReduction % together == 0
                    ? std::optional<int64_t>(channels.reduced % together)
                    : std::nullopt,
-               [&](Value channel, int64_t count) { body(channel, count, 0, taps); });
+               [&](Value channel, int64_t count) { body(channel, count, pieceOf(0, taps)); });
   }
 
-  void addTile(Value vector, int64_t vectors, Value channel, int64_t together, int64_t firstTap,
-               int64_t tapCount, Value imageCount) {
+  void addTile(Value vector, int64_t vectors, Value channel, int64_t together, const TapPiece &piece,
+               Value imageCount) {
+    int64_t tapCount = piece.places.size();
     RegisterTile tile{together * tapCount, vectors, type};
-    auto all = plane.tapsOf(0);
     auto step = [&](Value source, Value gradient, ValueRange accumulators) {
       return emitOuterStep(
           emit, tile, accumulators,
           [&](int64_t i) {
-            int64_t place = i / tapCount * schedule.images * plane.elements() +
-                            all[firstTap + i % tapCount].place;
+            int64_t place = i / tapCount * schedule.images * plane.elements() + piece.places[i % tapCount];
             return emit.loadScalar(slab, emit.add(source, place));
           },
           [&](int64_t j) {
@@ -214,7 +244,7 @@ struct FilterLanesTask {
           });
     };
     Value zero = emit.index(0);
-    Value firstPlane = emit.mul(channel, schedule.images * plane.elements());
+    Value firstPlane = emit.add(emit.mul(channel, schedule.images * plane.elements()), piece.place);
     const auto &[depth, height, columns] = plane.axis;
     // Four pixels a round. Neighbouring pixels share elements of x, of which LLVM would keep too
     // many in registers: it must not see how far apart they are.
@@ -239,7 +269,7 @@ struct FilterLanesTask {
         });
       });
     });
-    Value line = emit.add(emit.mul(channel, taps), firstTap);
+    Value line = emit.add(emit.mul(channel, taps), piece.number);
     Value to = emit.add(emit.mul(line, channelPitch), emit.mul(vector, schedule.lanes));
     for (int64_t i = 0; i < tile.rows; ++i)
       for (int64_t j = 0; j < vectors; ++j) {

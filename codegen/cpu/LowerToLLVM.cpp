@@ -65,9 +65,9 @@ struct ConvertToLLVM : PassWrapper<ConvertToLLVM, OperationPass<ModuleOp>> {
 };
 
 void buildPipeline(OpPassManager &manager) {
-  // A function at a time, and so several at once.
+  // A function at a time, and so several at once. Emitters fold what they build: the
+  // canonicalizer would find nothing.
   OpPassManager &functions = manager.nest<func::FuncOp>();
-  functions.addPass(createCanonicalizerPass());
   functions.addPass(createCSEPass());
   functions.addPass(createLoopInvariantCodeMotionPass());
 

@@ -267,12 +267,16 @@ Values emitOuterStep(LoopEmitter &emit, const RegisterTile &tile, ValueRange acc
   return next;
 }
 
+// Multiply-adds in flight that hide their latency in a core that starts two a cycle.
+constexpr int64_t inFlight = 8;
+
 Values emitOuterProduct(LoopEmitter &emit, const RegisterTile &tile, ValueRange initial, Value steps,
                         const OuterProduct &of) {
   // The two threads of a core share the instructions that it can take up in a cycle: then not
   // the multiply-adds but their number is the limit, and counting in every step costs a tenth.
-  // Not of high tiles: LLVM would load their vectors early, into registers that they need.
-  int64_t together = tile.columns > 1 ? 4 : 1;
+  // Not of high tiles: LLVM would load their vectors early, into registers that they need. Nor
+  // of small ones: those of a step wait for those before it, and count meanwhile.
+  int64_t together = tile.columns > 1 && tile.rows * tile.columns > inFlight ? 4 : 1;
   int64_t stepsPerLine = vectorsPerLine(tile.type);
   return emit.unrolled(emit.index(0), steps, together, initial, [&](Value step, int64_t place, ValueRange carried) {
     for (int64_t j = 0; of.prefetch && place % stepsPerLine == 0 && j < tile.columns; ++j)
@@ -285,12 +289,10 @@ Values emitOuterProduct(LoopEmitter &emit, const RegisterTile &tile, ValueRange 
 
 double outerStepCost(int64_t rows, int64_t vectors, int64_t registers) {
   double multiplyAdds = rows * vectors, loads = rows + vectors;
-  // Eight in flight hide the latency of a core that starts two a cycle.
-  constexpr double inFlight = 8;
-  // Such a core (short vectors, sixteen registers) takes up six instructions a cycle, or three
+  // A core with short vectors (sixteen registers) takes up six instructions a cycle, or three
   // when its other thread is busy: two thirds of a multiply-add each.
   double instructions = registers == 16 ? (multiplyAdds + loads) * 2 / 3 : 0;
-  return std::max({multiplyAdds, loads, inFlight, instructions});
+  return std::max({multiplyAdds, loads, double(inFlight), instructions});
 }
 
 Values emitDotStep(LoopEmitter &emit, const RegisterTile &tile, ValueRange accumulators,

@@ -12,7 +12,6 @@
 #include "llvm/Transforms/IPO/GlobalDCE.h"
 #include "llvm/Transforms/InstCombine/InstCombine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
-#include "llvm/Transforms/Scalar/GVN.h"
 #include "llvm/Transforms/Scalar/LICM.h"
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Scalar/LoopRotation.h"
@@ -90,7 +89,8 @@ void setFunctionAttributes(Module &module, const Target &target) {
 
 // Kernels come as explicit vectors in the loop order that was chosen for them:
 // what is left for LLVM is clean-up of addresses, constants and control flow.
-// The vectorisers and unrollers of O2 would cost most of its time for nothing.
+// The vectorisers and unrollers of O2 would cost most of its time for nothing, and
+// GVN finds nothing that CSE in MLIR and here does not.
 void optimize(Module &module, TargetMachine &machine) {
   LoopAnalysisManager loops;
   FunctionAnalysisManager functions;
@@ -113,8 +113,7 @@ void optimize(Module &module, TargetMachine &machine) {
   passes.addPass(SimplifyCFGPass());
   passes.addPass(InstCombinePass());
   passes.addPass(createFunctionToLoopPassAdaptor(std::move(loopPasses), /*UseMemorySSA=*/true));
-  passes.addPass(GVNPass());
-  passes.addPass(InstCombinePass());
+  passes.addPass(EarlyCSEPass(/*UseMemorySSA=*/true));
   passes.addPass(SimplifyCFGPass());
 
   ModulePassManager pipeline;

@@ -27,7 +27,9 @@ static std::vector<SmallVector<func::FuncOp>> deal(ModuleOp module) {
     functions.push_back({sizeOf(function), function});
     total += functions.back().first;
   }
-  llvm::stable_sort(functions, [](const auto &a, const auto &b) { return a.first > b.first; });
+  llvm::sort(functions, [](auto &a, auto &b) {
+    return a.first != b.first ? a.first > b.first : a.second.getName() < b.second.getName();
+  });
   size_t count = std::clamp<size_t>(total / smallestPart, 1, maximumParts);
   std::vector<SmallVector<func::FuncOp>> parts(count);
   SmallVector<int64_t> load(count, 0);
@@ -39,13 +41,12 @@ static std::vector<SmallVector<func::FuncOp>> deal(ModuleOp module) {
   return parts;
 }
 
-/// A module with those functions, and declarations of what they refer to.
-static OwningOpRef<ModuleOp> partModule(ModuleOp module, const SymbolTable &all, ArrayRef<func::FuncOp> functions) {
+/// A module that those functions move into, with declarations of what they refer to.
+static OwningOpRef<ModuleOp> takePart(ModuleOp module, const SymbolTable &all, ArrayRef<func::FuncOp> functions) {
   OwningOpRef<ModuleOp> part = ModuleOp::create(module.getLoc());
   (*part)->setAttrs(module->getAttrDictionary());
-  OpBuilder b = OpBuilder::atBlockEnd(part->getBody());
   for (func::FuncOp function : functions)
-    b.clone(*function);
+    function->moveBefore(part->getBody(), part->getBody()->end());
   SymbolTable own(*part);
   auto uses = SymbolTable::getSymbolUses(&part->getBodyRegion());
   for (const SymbolTable::SymbolUse &use : *uses) {
@@ -67,7 +68,7 @@ emitObjects(ModuleOp module, const Target &target, int optimizationLevel, Timing
   SymbolTable symbols(module);
   std::vector<OwningOpRef<ModuleOp>> parts;
   for (const auto &functions : deal(module))
-    parts.push_back(partModule(module, symbols, functions));
+    parts.push_back(takePart(module, symbols, functions));
   std::vector<llvm::SmallVector<char, 0>> objects(parts.size());
   std::vector<std::string> errors(parts.size());
   parallelFor(module.getContext(), 0, parts.size(), [&](size_t i) {

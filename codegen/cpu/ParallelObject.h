@@ -8,8 +8,8 @@
 
 namespace nnc::cpu {
 
-/// Lowers a module of loops to LLVM and compiles it: one object for each part; link all
-/// of them. Functions that another part calls lose their internal linkage and stay hidden.
+/// Lowers a module of loops to LLVM and compiles it: one object for each part, into which its
+/// functions move; link all of them. Functions that another part calls lose their internal linkage and stay hidden.
 /// How long the steps take, in all threads together, goes to `time`.
 llvm::Expected<std::vector<llvm::SmallVector<char, 0>>>
 emitObjects(mlir::ModuleOp module, const Target &target, int optimizationLevel, mlir::TimingScope &time);
