@@ -97,8 +97,11 @@ struct DataModel : ConvolutionModel {
     return schedule.along == ConvolutionSchedule::Lanes::Channels && problem.packed && registers == 16;
   }
   int64_t residentReduction(const ConvolutionSchedule &schedule, int64_t taps) const {
-    int64_t perChannel = schedule.tileVectors * lanes * taps * elementBytes;
-    return std::clamp<int64_t>(target.l1 / 2 / perChannel, 1, channels.reduced);
+    // Vectors of a packed filter lie some multiple of a way of the cache apart: each takes whole
+    // ways, of the part at hand and of the next, which is asked for meanwhile.
+    constexpr int64_t way = 4096;
+    int64_t ways = std::max<int64_t>(1, target.l1 / way / (2 * schedule.tileVectors));
+    return std::clamp<int64_t>(ways * way / (lanes * taps * elementBytes), 1, channels.reduced);
   }
   /// Cycles of reading the filter, once or for each register tile of pixels, and of loading and
   /// storing sums between blocks of reduced channels.

@@ -251,18 +251,20 @@ void PlaneEmitter::fillRow(const ConvolutionProblem::Read &read, Value image, Va
     if (w.step == 1) {
       vector = read(emit.builder, emit.loc, type, image, channel, from, active);
     } else {
-      // Every step-th element of `step` vectors.
+      // Every step-th element of `step` vectors, the last of which ends with the last element:
+      // where all lanes are wanted they lie in the row.
+      bool inside = !active && w.step <= lanes;
       Value remaining = emit.sub(source[2], index);
       for (int64_t part = 0; part < w.step; ++part) {
-        Value left = emit.max(emit.sub(remaining, emit.index(part * lanes)), zero);
-        Value next = read(emit.builder, emit.loc, type, image, channel,
-                          emit.add(from, part * lanes), emit.min(left, emit.index(lanes)));
+        int64_t start = inside && part == w.step - 1 ? (lanes - 1) * (w.step - 1) : part * lanes;
+        Value exist = inside ? Value() : emit.min(emit.max(emit.sub(remaining, emit.index(start)), zero), emit.index(lanes));
+        Value next = read(emit.builder, emit.loc, type, image, channel, emit.add(from, start), exist);
         llvm::SmallVector<int64_t> pick(lanes);
         for (int64_t lane = 0; lane < lanes; ++lane) {
           int64_t element = lane * w.step;
           bool here = element / lanes == part;
           pick[lane] = part == 0 ? (here ? element : 0)
-                                 : (here ? lanes + element % lanes : lane);
+                                 : (here ? lanes + element - start : lane);
         }
         vector = part == 0
                      ? Value(vector::ShuffleOp::create(emit.builder, emit.loc, next, next, pick))

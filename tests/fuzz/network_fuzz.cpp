@@ -1,7 +1,8 @@
 // Random networks through the whole compiler: `network_fuzz FIRST LAST` takes those of
 // the seeds FIRST to LAST. Each is compiled at -O0 and -O2, in f64 and f32, and its
 // libraries are compared: forward, gradients or training, with one and two threads,
-// in several batch sizes, and with a memory budget. `network_fuzz --print SEED` prints a network.
+// in several batch sizes, frozen, and with a memory budget. `network_fuzz --print SEED` prints a
+// network; `--cpu CPU` before the seeds compiles for less than the machine has.
 #include "codegen/library/Library.h"
 #include "compiler/Pipeline.h"
 #include "tests/fuzz/RandomNetwork.h"
@@ -30,12 +31,14 @@ namespace {
 
 struct Built {
   std::unique_ptr<cli::Library> library;
-  bool needsBatch = false;
+  bool needsBatch = false, frozen = false;
   int64_t arenaBytes = 0; ///< the largest of its entries, for `budgetedBatch`
 };
 
 // The largest batch that is run: what memory budgets are for.
 constexpr int64_t budgetedBatch = 8;
+
+std::string targetCpu = "native";
 
 /// Starts a compilation whose graph is the network's.
 Error buildGraph(Compilation &c, const Recipe &recipe, bool f64, bool &needsBatch) {
@@ -51,6 +54,8 @@ Error buildGraph(Compilation &c, const Recipe &recipe, bool f64, bool &needsBatc
   RandomNetwork forward(*c.module, "forward", recipe, element, false), exported(*c.module, "exported", recipe, element, true);
   forward.build();
   exported.build();
+  if (!c.options.loss && !c.options.gradient)
+    c.module->lookupSymbol("exported")->erase();
   needsBatch = forward.needsBatch;
   if (failed(mlir::verify(*c.module)))
     c.diagnostics.push_back("the network does not verify");
@@ -66,18 +71,31 @@ Error buildGraph(Compilation &c, const Recipe &recipe, bool f64, bool &needsBatc
   return Error::success();
 }
 
-Expected<Built> compile(const Recipe &recipe, bool f64, int optimization, const Twine &prefix, int64_t memoryBudget = 0) {
+/// How a network is compiled.
+struct Form {
+  bool f64;
+  int optimization;
+  bool frozen = false; ///< forward alone, with its parameters as constants
+  int64_t memoryBudget = 0;
+};
+
+Expected<Built> compile(const Recipe &recipe, const Form &form, const Twine &prefix) {
   Compilation c;
+  c.options.cpu = targetCpu;
   c.options.reportBatch = budgetedBatch;
-  c.options.memoryBudget = memoryBudget;
+  c.options.memoryBudget = form.memoryBudget;
+  c.options.frozen = form.frozen;
   c.options.model = "network";
   c.options.name = "network";
-  c.options.optimization = optimization;
-  c.options.loss = recipe.loss;
-  c.options.optimizer = recipe.optimizer;
-  c.options.gradient = !recipe.loss;
+  c.options.optimization = form.optimization;
+  if (!form.frozen) {
+    c.options.loss = recipe.loss;
+    c.options.optimizer = recipe.optimizer;
+    c.options.gradient = !recipe.loss;
+  }
   Built built;
-  if (Error error = buildGraph(c, recipe, f64, built.needsBatch))
+  built.frozen = form.frozen;
+  if (Error error = buildGraph(c, recipe, form.f64, built.needsBatch))
     return error;
   if (Error error = runStagesAfterGraph(c, Stage::Object))
     return error;
@@ -147,7 +165,9 @@ Expected<Npz> run(const Built &built, const Recipe &recipe, const Setting &setti
     return instance.takeError();
   // Forward also behind the updates: what was prepared from the parameters is not valid any more.
   SmallVector<StringRef> entries{"forward", "grad", "forward"};
-  if (recipe.loss)
+  if (built.frozen)
+    entries = {"forward"};
+  else if (recipe.loss)
     entries = {"forward", "train_step", "forward", "forward_backward", "optimizer_step", "train_step", "forward"};
   Npz results;
   for (auto [step, entry] : enumerate(entries)) {
@@ -157,7 +177,7 @@ Expected<Npz> run(const Built &built, const Recipe &recipe, const Setting &setti
     for (auto &[key, tensor] : outputs.arrays)
       results.add(std::to_string(step) + " " + key, std::move(tensor));
   }
-  if (recipe.loss)
+  if (recipe.loss && !built.frozen)
     for (const StateVariable &variable : library.signature().interface.state) {
       if (variable.kind != StateVariable::Parameter && variable.kind != StateVariable::Buffer)
         continue;
@@ -215,6 +235,15 @@ std::string compare(const Npz &actual, const Npz &expected, double tolerance, co
   return wrong;
 }
 
+/// What the first call of forward returned, of all of a run.
+Npz firstForward(const Npz &results) {
+  Npz forward;
+  for (const auto &[key, tensor] : results.arrays)
+    if (StringRef(key).starts_with("0 forward/"))
+      forward.add(key, tensor);
+  return forward;
+}
+
 bool sameBytes(const Npz &a, const Npz &b) {
   for (const auto &[key, tensor] : a.arrays)
     if (tensor.bytes != b.find(key)->bytes)
@@ -233,12 +262,11 @@ Expected<std::string> check(uint64_t seed) {
   auto removed = scope_exit([&] { sys::fs::remove_directories(folder); });
   struct Code {
     const char *name;
-    bool f64;
-    int optimization;
+    Form form;
     Built built;
-  } codes[] = {{"f64 -O0", true, 0, {}}, {"f64 -O2", true, 2, {}}, {"f32 -O0", false, 0, {}}, {"f32 -O2", false, 2, {}}};
+  } codes[] = {{"f64 -O0", {true, 0}, {}}, {"f64 -O2", {true, 2}, {}}, {"f32 -O0", {false, 0}, {}}, {"f32 -O2", {false, 2}, {}}};
   for (Code &code : codes) {
-    Expected<Built> built = compile(recipe, code.f64, code.optimization, folder + "/network" + Twine(&code - codes));
+    Expected<Built> built = compile(recipe, code.form, folder + "/network" + Twine(&code - codes));
     if (!built)
       return code.name + (": " + toString(built.takeError()));
     code.built = std::move(*built);
@@ -246,13 +274,20 @@ Expected<std::string> check(uint64_t seed) {
   // With values computed again in a smaller arena, where there are such.
   std::optional<Built> smaller;
   int64_t budget = codes[1].built.arenaBytes * 9 / 10;
-  if (Expected<Built> built = compile(recipe, true, 2, folder + "/smaller", std::max<int64_t>(budget, 1))) {
+  if (Expected<Built> built = compile(recipe, {true, 2, false, std::max<int64_t>(budget, 1)}, folder + "/smaller")) {
     if (built->arenaBytes > budget)
       return "f64 -O2: an arena of " + std::to_string(built->arenaBytes) + " bytes exceeds the budget of " + std::to_string(budget);
     smaller = std::move(*built);
   } else if (std::string text = toString(built.takeError()); !StringRef(text).contains("at least with values computed again")) {
     return "f64 -O2 with a budget: " + text;
   }
+  // In one of the two types, where that is possible.
+  const bool frozenInF64 = seed % 2;
+  std::optional<Built> frozen;
+  if (Expected<Built> built = compile(recipe, {frozenInF64, 2, true}, folder + "/frozen"))
+    frozen = std::move(*built);
+  else if (std::string text = toString(built.takeError()); !StringRef(text).contains("it cannot be frozen"))
+    return "frozen: " + text;
   std::vector<int64_t> batches{3};
   if (recipe.dynamicBatch)
     batches = codes[0].built.needsBatch ? std::vector<int64_t>{3, 5} : std::vector<int64_t>{3, 1, 8};
@@ -279,6 +314,13 @@ Expected<std::string> check(uint64_t seed) {
         wrong += "\n f64 -O2, batch " + std::to_string(batch) + ": a memory budget changes the result";
     }
     std::string where = ", batch " + std::to_string(batch) + ":";
+    if (frozen && (frozenInF64 || recipe.smooth)) {
+      Expected<Npz> got = run(*frozen, recipe, setting);
+      if (!got)
+        return "frozen, batch " + std::to_string(batch) + ": " + toString(got.takeError());
+      if (std::string text = compare(*got, firstForward(results[0]), frozenInF64 ? 1e-9 : 2e-5, frozenInF64 ? nullptr : &results[2]); !text.empty())
+        wrong += "\n frozen" + where + text;
+    }
     if (std::string text = compare(results[1], results[0], 1e-9); !text.empty())
       wrong += "\n " + std::string(codes[1].name) + where + text;
     // Across a kink a gradient jumps, and Adam divides by gradients that may be rounding alone.
@@ -307,10 +349,15 @@ int print(uint64_t seed) {
 int main(int argc, char **argv) {
   sys::PrintStackTraceOnErrorSignal(argv[0]);
   EnablePrettyStackTrace();
+  if (argc > 2 && StringRef(argv[1]) == "--cpu") {
+    targetCpu = argv[2];
+    argv += 2;
+    argc -= 2;
+  }
   const bool prints = argc == 3 && StringRef(argv[1]) == "--print";
   uint64_t first, last;
   if (argc != 3 || StringRef(argv[2]).getAsInteger(10, last) || (!prints && StringRef(argv[1]).getAsInteger(10, first))) {
-    errs() << "usage: network_fuzz FIRST LAST | --print SEED\n";
+    errs() << "usage: network_fuzz [--cpu CPU] (FIRST LAST | --print SEED)\n";
     return 2;
   }
   if (prints)

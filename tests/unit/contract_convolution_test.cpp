@@ -34,7 +34,7 @@ std::string describe(const ConvolutionCase &c) {
          std::to_string(c.inChannels) + "->" + std::to_string(c.outChannels) + " groups " +
          std::to_string(c.groups) + " input " + list(c.input) + " kernel " + list(c.kernel) +
          " stride " + list(c.stride) + " padding " + list(c.padding) + " dilation " +
-         list(c.dilation) + (c.isStatic ? " static" : " dynamic") + (c.isDouble ? " f64" : " f32");
+         list(c.dilation) + (!c.isStatic ? " dynamic" : c.dynamicBatch ? " dynamic batch" : " static") + (c.isDouble ? " f64" : " f32");
 }
 
 /// Calls term(x, w, y) with the positions of every product in y += x * w.
@@ -176,7 +176,7 @@ protected:
     auto target = targetToRun(GetParam());
     ASSERT_TRUE(bool(target));
     vectorBytes = target->vectorBytes;
-    compiler = std::make_unique<ProductCompiler>(*target);
+    compiler = std::make_unique<ProductCompiler>(*target, TaskOrder::AsThreadsMight);
   }
   /// `splits`: partial sums of the weight gradient, 0 leaves them to the schedule.
   void check(ConvolutionCase c, Adjust<cpu::ConvolutionSchedule> adjust = nullptr,
@@ -192,11 +192,20 @@ protected:
         if (splits && direction == Direction::WeightGradient)
           schedule.splits = splits;
       });
-      if (c.isDouble)
-        expectConvolution<double>(*compiled, c, vectorBytes / sizeof(double));
-      else
-        expectConvolution<float>(*compiled, c, vectorBytes / sizeof(float));
+      expect(*compiled, c);
+      for (int64_t batch : {1, 2, 5})
+        if (c.dynamicBatch) {
+          ConvolutionCase other = c;
+          other.batch = batch;
+          expect(*compiled, other);
+        }
     }
+  }
+  void expect(CompiledProduct &compiled, const ConvolutionCase &c) {
+    if (c.isDouble)
+      expectConvolution<double>(compiled, c, vectorBytes / sizeof(double));
+    else
+      expectConvolution<float>(compiled, c, vectorBytes / sizeof(float));
   }
   std::unique_ptr<ProductCompiler> compiler;
   int64_t vectorBytes = 0;
@@ -244,6 +253,7 @@ ConvolutionCase randomCase(std::mt19937 &random, int round, int64_t channels, in
     c.input.push_back(pick(random, 8, rank == 1 ? 70 : rank == 2 ? 21 : 10));
   }
   c.isStatic = round % 4 != 3;
+  c.dynamicBatch = round % 4 == 2;
   c.isDouble = round % 2;
   return c;
 }
@@ -329,7 +339,7 @@ TEST_P(ContractConvolution, FilterInFirstLevelCacheAndSharedPlanes) {
     int64_t height = pick(random, 1, 6), width = pick(random, 1, 9), block = pick(random, 1, 9);
     check(c, [&](cpu::ConvolutionSchedule &schedule) {
       schedule.keepsFilter = true;
-      schedule.sharesPlanes = c.isStatic;
+      schedule.sharesPlanes = c.isStatic && !c.dynamicBatch;
       schedule.tile[1] = height;
       schedule.tile[2] = width;
       schedule.tileRows = 6;
@@ -351,6 +361,7 @@ TEST_P(ContractConvolution, Winograd) {
                         {3, 3}, {1, 1}, {between(0, 2), between(0, 2)}, {1, 1},      true,        false};
       c.packed = true;
       c.winograd = winograd;
+      c.dynamicBatch = round % 4 >= 2;
       // Every other round a schedule of several tasks along every axis.
       int64_t rows = between(1, 3), columns = between(1, 3), images = between(1, 2), registers = between(1, 9);
       check(c, [&](cpu::ConvolutionSchedule &schedule) {
@@ -376,6 +387,17 @@ TEST_P(ContractConvolution, Depthwise) {
   check({any, 1, 2, 2, 2, {17, 33}, {5, 5}, {2, 2}, {2, 2}, {1, 1}, true, true});
   check({any, 1, 2, 2, 2, {20, 60}, {7, 7}, {1, 1}, {3, 3}, {1, 1}, true, false});
   check({any, 1, 2, 2, 2, {24, 50}, {3, 3}, {1, 1}, {9, 20}, {9, 20}, true, false});
+}
+
+TEST_P(ContractConvolution, DynamicBatchOfKnownImages) {
+  for (ConvolutionCase c : {
+           ConvolutionCase{any, 3, 1, 6, 16, {14, 14}, {5, 5}, {1, 1}, {0, 0}, {1, 1}, true, false},
+           ConvolutionCase{any, 3, 1, 16, 24, {14, 14}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true, false},
+           ConvolutionCase{any, 3, 4, 4, 4, {9, 17}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false},
+       }) {
+    c.dynamicBatch = true;
+    check(c);
+  }
 }
 
 TEST_P(ContractConvolution, DepthwiseMultiplier) {

@@ -29,28 +29,33 @@ char *aligned(std::vector<char> &bytes) {
   return reinterpret_cast<char *>((address + 63) & ~uintptr_t(63));
 }
 
-void reserve(std::vector<char> &bytes, int64_t size, int64_t guard) {
-  // NaN everywhere: what a kernel reads before it wrote it would show in the result.
-  bytes.assign(size + guard + 64, char(0xff));
-  std::memset(aligned(bytes) + size, guardByte, guard);
+/// From a worker's scratch to the next one's.
+int64_t workerPitch(const cpu::ContractFootprint &footprint, int64_t guard) {
+  return llvm::alignTo(footprint.perWorkerBytes + guard, 64);
 }
 
-void checkGuard(std::vector<char> &bytes, int64_t size, int64_t guard, const char *what) {
+void setGuard(std::vector<char> &bytes, int64_t start, int64_t size, int64_t guard) {
+  std::memset(aligned(bytes) + start + size, guardByte, guard);
+}
+
+void checkGuard(std::vector<char> &bytes, int64_t start, int64_t size, int64_t guard, const char *what) {
   for (int64_t i = 0; i < guard; ++i)
-    if (aligned(bytes)[size + i] != guardByte) {
+    if (aligned(bytes)[start + size + i] != guardByte) {
       std::fprintf(stderr, "a kernel wrote byte %ld of %ld bytes of %s scratch\n", long(size + i),
                    long(size), what);
       std::abort();
     }
 }
 
+} // namespace
+
 /// A module with one function over the buffers and sizes.
-struct EntryFunction {
+struct ProductCompiler::Entry {
   OwningOpRef<ModuleOp> module;
   func::FuncOp function;
   OpBuilder builder;
 
-  EntryFunction(MLIRContext *context, Type element) : builder(context) {
+  Entry(MLIRContext *context, Type element) : builder(context) {
     Location loc = builder.getUnknownLoc();
     module = ModuleOp::create(loc);
     builder.setInsertionPointToStart(module->getBody());
@@ -65,8 +70,6 @@ struct EntryFunction {
   Value size(int i) { return function.getArgument(argumentBuffers + i); }
 };
 
-} // namespace
-
 void CompiledProduct::run(const void *first, const void *second, void *result,
                           llvm::ArrayRef<int64_t> sizes) {
   // Unpacked memref descriptors: pointer, aligned pointer, offset, size, stride.
@@ -80,14 +83,25 @@ void CompiledProduct::run(const void *first, const void *second, void *result,
   void *scratch = aligned(worker), *sums = aligned(shared);
   constexpr int64_t many = int64_t(1) << 40;
   function(first, first, 0, many, 1, second, second, 0, many, 1, result, result, 0, many, 1,
-           scratch, scratch, 0, footprint.perWorkerBytes, 1, sums, sums, 0, footprint.sharedBytes,
+           scratch, scratch, 0, workers * workerPitch(footprint, guardBytes), 1, sums, sums, 0, footprint.sharedBytes,
            1, values[0], values[1], values[2], values[3], values[4], values[5], values[6],
            values[7]);
 }
 
+void CompiledProduct::reserveScratch() {
+  // NaN everywhere: what a kernel reads before it wrote it would show in the result.
+  int64_t pitch = workerPitch(footprint, guardBytes);
+  worker.assign(workers * pitch + 64, char(0xff));
+  for (int64_t i = 0; i < workers; ++i)
+    setGuard(worker, i * pitch, footprint.perWorkerBytes, guardBytes);
+  shared.assign(footprint.sharedBytes + guardBytes + 64, char(0xff));
+  setGuard(shared, 0, footprint.sharedBytes, guardBytes);
+}
+
 void CompiledProduct::checkScratch() {
-  checkGuard(worker, footprint.perWorkerBytes, guardBytes, "worker");
-  checkGuard(shared, footprint.sharedBytes, guardBytes, "shared");
+  for (int64_t i = 0; i < workers; ++i)
+    checkGuard(worker, i * workerPitch(footprint, guardBytes), footprint.perWorkerBytes, guardBytes, "worker");
+  checkGuard(shared, 0, footprint.sharedBytes, guardBytes, "shared");
 }
 
 int64_t ProductCase::positionA(int64_t item, int64_t row, int64_t step) const {
@@ -118,7 +132,7 @@ std::vector<int64_t> ConvolutionCase::output() const {
   return sizes;
 }
 
-ProductCompiler::ProductCompiler(cpu::Target target) : target(std::move(target)) {
+ProductCompiler::ProductCompiler(cpu::Target target, TaskOrder order) : target(std::move(target)), order(order) {
   DialectRegistry registry;
   cpu::registerLoweringDialects(registry);
   context = std::make_unique<MLIRContext>(registry);
@@ -128,12 +142,20 @@ ProductCompiler::ProductCompiler(cpu::Target target) : target(std::move(target))
 
 /// Ends `entry` with loops over the tasks of each phase, and compiles it.
 template <typename EmitCount, typename EmitTask>
-static std::unique_ptr<JitModule> finish(EntryFunction &entry, const cpu::Target &target,
-                                         unsigned phases, EmitCount count, EmitTask task) {
+void ProductCompiler::finish(Entry &entry, unsigned phases, CompiledProduct &result, EmitCount count, EmitTask task) {
   Location loc = entry.builder.getUnknownLoc();
   LoopEmitter emit(entry.builder, loc);
-  for (unsigned phase = 0; phase < phases; ++phase)
-    emit.loop(emit.index(0), count(phase), 1, [&](Value number) { task(phase, number); });
+  bool asThreads = order == TaskOrder::AsThreadsMight;
+  result.workers = asThreads ? 2 : 1;
+  for (unsigned phase = 0; phase < phases; ++phase) {
+    Value tasks = count(phase);
+    emit.loop(emit.index(0), tasks, 1, [&](Value turn) {
+      Value number = asThreads ? emit.sub(emit.sub(tasks, emit.index(1)), turn) : turn;
+      Value worker = emit.rem(turn, emit.index(result.workers));
+      Value start = emit.mul(worker, workerPitch(result.footprint, CompiledProduct::guardBytes));
+      task(phase, number, emit.view(entry.buffer(3), start, result.footprint.perWorkerBytes, entry.builder.getI8Type()));
+    });
+  }
   func::ReturnOp::create(entry.builder, loc);
   if (failed(verify(*entry.module)))
     std::abort();
@@ -144,14 +166,16 @@ static std::unique_ptr<JitModule> finish(EntryFunction &entry, const cpu::Target
     llvm::logAllUnhandledErrors(compiled.takeError(), llvm::errs());
     std::abort();
   }
-  return std::move(*compiled);
+  result.module = std::move(*compiled);
+  result.entry = result.module->lookup("run");
+  result.reserveScratch();
 }
 
 std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &product,
                                                           Adjust<cpu::ContractSchedule> adjust) {
   Type element = product.isDouble ? Type(Float64Type::get(context.get()))
                                   : Type(Float32Type::get(context.get()));
-  EntryFunction entry(context.get(), element);
+  Entry entry(context.get(), element);
   Location loc = entry.builder.getUnknownLoc();
   auto extent = [&](int64_t size, int i) {
     bool isStatic = product.isStatic && !(product.dynamicRows && i < 2);
@@ -228,18 +252,12 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compile(const ProductCase &pro
       return emit.load(type, buffer, emit.add(line, emit.rem(column, width)), active);
     };
   result->footprint = cpu::footprint(problem, schedule);
-  result->module = finish(
-      entry, target, schedule.phases(),
-      [&](unsigned phase) {
-        return cpu::emitTaskCount(entry.builder, loc, problem, schedule, phase);
-      },
-      [&](unsigned phase, Value task) {
-        cpu::emitContractTask(entry.builder, loc, problem, schedule, task, entry.buffer(3),
-                              entry.buffer(4), phase);
+  finish(
+      entry, schedule.phases(), *result,
+      [&](unsigned phase) { return cpu::emitTaskCount(entry.builder, loc, problem, schedule, phase); },
+      [&](unsigned phase, Value task, Value scratch) {
+        cpu::emitContractTask(entry.builder, loc, problem, schedule, task, scratch, entry.buffer(4), phase);
       });
-  result->entry = result->module->lookup("run");
-  reserve(result->worker, result->footprint.perWorkerBytes, CompiledProduct::guardBytes);
-  reserve(result->shared, result->footprint.sharedBytes, CompiledProduct::guardBytes);
   return result;
 }
 
@@ -247,12 +265,13 @@ std::unique_ptr<CompiledProduct>
 ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedule> adjust) {
   Type element = c.isDouble ? Type(Float64Type::get(context.get()))
                             : Type(Float32Type::get(context.get()));
-  EntryFunction entry(context.get(), element);
+  Entry entry(context.get(), element);
   Location loc = entry.builder.getUnknownLoc();
   int next = 0; // dynamic sizes: batch, input..., output...
   auto extent = [&](int64_t size) {
+    bool isBatch = next == 0;
     Value dynamic = entry.size(next++);
-    return c.isStatic ? cpu::Extent::of(size) : cpu::Extent::of(dynamic);
+    return c.isStatic && !(isBatch && c.dynamicBatch) ? cpu::Extent::of(size) : cpu::Extent::of(dynamic);
   };
   cpu::ConvolutionProblem problem;
   problem.direction = c.direction;
@@ -326,43 +345,36 @@ ProductCompiler::compile(const ConvolutionCase &c, Adjust<cpu::ConvolutionSchedu
   auto result = std::make_unique<CompiledProduct>();
   auto emit = [&](const auto &schedule, auto emitTask) {
     result->footprint = cpu::footprint(problem, schedule);
-    result->module = finish(
-        entry, target, schedule.phases(),
-        [&](unsigned phase) {
-          return cpu::emitTaskCount(entry.builder, loc, problem, schedule, phase);
-        },
-        emitTask);
+    finish(
+        entry, schedule.phases(), *result,
+        [&](unsigned phase) { return cpu::emitTaskCount(entry.builder, loc, problem, schedule, phase); }, emitTask);
   };
   if (cpu::isDepthwise(problem)) {
     cpu::DepthwiseSchedule schedule = cpu::scheduleDepthwise(problem, target);
-    emit(schedule, [&](unsigned, Value task) {
+    emit(schedule, [&](unsigned, Value task, Value) {
       cpu::emitDepthwiseTask(entry.builder, loc, problem, schedule, task);
     });
   } else {
     cpu::ConvolutionSchedule schedule = cpu::scheduleConvolution(problem, target);
     if (adjust)
       adjust(schedule);
-    emit(schedule, [&](unsigned phase, Value task) {
-      cpu::emitConvolutionTask(entry.builder, loc, problem, schedule, task, entry.buffer(3),
-                               entry.buffer(4), phase);
+    emit(schedule, [&](unsigned phase, Value task, Value scratch) {
+      cpu::emitConvolutionTask(entry.builder, loc, problem, schedule, task, scratch, entry.buffer(4), phase);
     });
   }
-  result->entry = result->module->lookup("run");
-  reserve(result->worker, result->footprint.perWorkerBytes, CompiledProduct::guardBytes);
-  reserve(result->shared, result->footprint.sharedBytes, CompiledProduct::guardBytes);
   return result;
 }
 
 std::unique_ptr<CompiledProduct> ProductCompiler::compileMultiplyAdds(int64_t steps) {
   Type element = Float32Type::get(context.get());
-  EntryFunction entry(context.get(), element);
+  Entry entry(context.get(), element);
   LoopEmitter emit(entry.builder, entry.builder.getUnknownLoc());
   cpu::RegisterTile tile{target.vectorBytes == 64 ? 12 : 6, 2,
                          VectorType::get({target.lanes(element)}, element)};
   auto result = std::make_unique<CompiledProduct>();
-  result->module = finish(
-      entry, target, 1, [&](unsigned) { return emit.index(1); },
-      [&](unsigned, Value) {
+  finish(
+      entry, 1, *result, [&](unsigned) { return emit.index(1); },
+      [&](unsigned, Value, Value) {
         Value left = emit.load(tile.type, entry.buffer(0), emit.index(0));
         Value right = emit.load(tile.type, entry.buffer(1), emit.index(0));
         cpu::Values sums = emit.loop(emit.index(0), emit.index(steps), 1, tile.zeros(emit),
@@ -374,9 +386,6 @@ std::unique_ptr<CompiledProduct> ProductCompiler::compileMultiplyAdds(int64_t st
         for (auto [i, sum] : llvm::enumerate(sums))
           emit.store(sum, entry.buffer(2), emit.index(i * tile.type.getNumElements()));
       });
-  result->entry = result->module->lookup("run");
-  reserve(result->worker, 0, CompiledProduct::guardBytes);
-  reserve(result->shared, 0, CompiledProduct::guardBytes);
   return result;
 }
 

@@ -1,5 +1,5 @@
-// Compiles one product or convolution to a function that runs all its tasks in
-// order, for tests and benchmarks: operands are plain arrays.
+// Compiles one product or convolution to a function that runs all its tasks,
+// for tests and benchmarks: operands are plain arrays.
 #pragma once
 
 #include "codegen/cpu/Contract.h"
@@ -23,6 +23,7 @@ public:
   /// Ends the program if a kernel wrote behind its scratch.
   void checkScratch();
   cpu::ContractFootprint footprint;
+  int64_t workers = 1;    // that take turns
   int64_t panelWidth = 0; // columns of a panel of a packed B: the lanes of a vector
 
 private:
@@ -32,6 +33,7 @@ private:
   std::vector<char> worker, shared;
   // What lies behind the scratch that was asked for, and must stay as it is.
   static constexpr int64_t guardBytes = 4096;
+  void reserveScratch();
 };
 
 /// How the arrays of a product lie in memory, and which sizes are static.
@@ -62,6 +64,8 @@ struct ConvolutionCase {
   bool isDouble = false;
   bool packed = false;  ///< the filter is packed, for a direct sum or...
   int64_t winograd = 0; ///< ...for Winograd tiles of so many results along an axis
+  /// The batch is known at run time alone, whatever the other sizes are.
+  bool dynamicBatch = false;
 
   std::vector<int64_t> output() const;
 };
@@ -69,9 +73,13 @@ struct ConvolutionCase {
 /// Changes a schedule before emission, so that tests reach every path.
 template <typename Schedule> using Adjust = std::function<void(Schedule &)>;
 
+/// How the tasks of a phase follow each other: each after the one before it, or, as threads might
+/// run them, last first and two workers in turns.
+enum class TaskOrder { OneThread, AsThreadsMight };
+
 class ProductCompiler {
 public:
-  explicit ProductCompiler(cpu::Target target);
+  ProductCompiler(cpu::Target target, TaskOrder order);
   std::unique_ptr<CompiledProduct> compile(const ProductCase &product,
                                            Adjust<cpu::ContractSchedule> adjust = nullptr);
   /// `adjust` does not concern depthwise convolutions, which have a schedule of their own.
@@ -81,7 +89,12 @@ public:
   std::unique_ptr<CompiledProduct> compileMultiplyAdds(int64_t steps);
 
 private:
+  struct Entry;
+  template <typename EmitCount, typename EmitTask>
+  void finish(Entry &entry, unsigned phases, CompiledProduct &result, EmitCount count, EmitTask task);
+
   cpu::Target target;
+  TaskOrder order;
   std::unique_ptr<mlir::MLIRContext> context;
 };
 

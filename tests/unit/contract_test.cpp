@@ -61,7 +61,7 @@ protected:
   void SetUp() override {
     auto target = targetToRun(GetParam());
     ASSERT_TRUE(bool(target));
-    compiler = std::make_unique<ProductCompiler>(*target);
+    compiler = std::make_unique<ProductCompiler>(*target, TaskOrder::AsThreadsMight);
   }
   void check(const ProductCase &c, Adjust<cpu::ContractSchedule> adjust = nullptr) {
     auto compiled = compiler->compile(c, adjust);

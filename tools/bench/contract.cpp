@@ -117,7 +117,7 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "contract_bench: %s\n", llvm::toString(target.takeError()).c_str());
     return 1;
   }
-  ProductCompiler compiler(*target);
+  ProductCompiler compiler(*target, TaskOrder::OneThread);
   addPeak(compiler, target->vectorBytes);
   const Contiguous R = Contiguous::Reduction, O = Contiguous::Outer;
   struct {

@@ -20,3 +20,23 @@ func.func @second(%y: tensor<8xf32> {nn.kind = "input", nn.name = "y"}) -> (tens
   %b = nn.map ["relu(x0)"] (%y) : (tensor<8xf32>) -> tensor<8xf32>
   return %b : tensor<8xf32>
 }
+
+// Nor does it matter how much scratch the other kernels of an entry need: an entry tells its own.
+// CHECK-LABEL: @nnc_entry_narrow
+// CHECK: arith.constant [[BYTES:[1-9][0-9]{4,}]] : i64
+// CHECK: constant @[[PRODUCT:nnc_kernel_[0-9]+]]
+// CHECK-LABEL: @nnc_entry_wide
+// CHECK-NOT: arith.constant [[BYTES]] : i64
+// CHECK: constant @[[PRODUCT]]
+func.func @narrow(%x: tensor<64x64xf32> {nn.kind = "input", nn.name = "x"}, %y: tensor<64x64xf32> {nn.kind = "input", nn.name = "y"})
+    -> (tensor<64x64xf32> {nn.name = "a"}) {
+  %a = nn.matmul %x, %y {transpose_a = true} : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %a : tensor<64x64xf32>
+}
+func.func @wide(%x: tensor<64x64xf32> {nn.kind = "input", nn.name = "x"}, %y: tensor<64x64xf32> {nn.kind = "input", nn.name = "y"},
+                %z: tensor<512x512xf32> {nn.kind = "input", nn.name = "z"})
+    -> (tensor<64x64xf32> {nn.name = "a"}, tensor<512x512xf32> {nn.name = "b"}) {
+  %a = nn.matmul %x, %y {transpose_a = true} : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %b = nn.matmul %z, %z {transpose_a = true} : (tensor<512x512xf32>, tensor<512x512xf32>) -> tensor<512x512xf32>
+  return %a, %b : tensor<64x64xf32>, tensor<512x512xf32>
+}
