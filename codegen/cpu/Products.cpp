@@ -286,7 +286,8 @@ bool readsOutside(Operation *anchor, const ConvolutionProblem &problem) {
 }
 
 /// Which products of a convolution by filters of one element the product engine computes: with
-/// sixteen registers its packed panels are read faster than planes in place.
+/// sixteen registers its packed panels are read faster than planes in place, with more where a
+/// stride leaves gaps between the pixels.
 struct PointwiseForms {
   bool ofPixels = false;   ///< lanes along pixels, of which there must be several vectors
   bool ofChannels = false; ///< lanes along channels, by a packed filter
@@ -298,8 +299,8 @@ PointwiseForms pointwiseForms(Operation *anchor, const ConvolutionProblem &probl
   for (const Extent &size : g.output)
     pixels *= size.orElse(enoughPixels);
   auto all = [](ArrayRef<int64_t> values, int64_t value) { return llvm::all_of(values, [&](int64_t v) { return v == value; }); };
-  if (target.registers > 16 || problem.direction == ConvolutionDirection::WeightGradient || g.groups != 1 || !all(g.kernel, 1) ||
-      !all(g.padding, 0) || readsOutside(anchor, problem))
+  if (problem.direction == ConvolutionDirection::WeightGradient || g.groups != 1 || !all(g.kernel, 1) || !all(g.padding, 0) ||
+      (target.registers > 16 && all(g.stride, 1)) || readsOutside(anchor, problem))
     return {};
   // Short sums do not repay the packing of pixels, and very short ones still less to bring
   // results from channels to pixels.
