@@ -275,8 +275,8 @@ Values emitOuterProduct(LoopEmitter &emit, const RegisterTile &tile, ValueRange 
   // The two threads of a core share the instructions that it can take up in a cycle: then not
   // the multiply-adds but their number is the limit, and counting in every step costs a tenth.
   // Not of high tiles: LLVM would load their vectors early, into registers that they need. Nor
-  // of small ones: those of a step wait for those before it, and count meanwhile.
-  int64_t together = tile.columns > 1 && tile.rows * tile.columns > inFlight ? 4 : 1;
+  // of smaller ones than that: a step waits for the one before it, and counts meanwhile.
+  int64_t together = tile.columns > 1 && tile.rows * tile.columns >= inFlight ? 4 : 1;
   int64_t stepsPerLine = vectorsPerLine(tile.type);
   return emit.unrolled(emit.index(0), steps, together, initial, [&](Value step, int64_t place, ValueRange carried) {
     for (int64_t j = 0; of.prefetch && place % stepsPerLine == 0 && j < tile.columns; ++j)
