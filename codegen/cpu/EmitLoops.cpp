@@ -4,6 +4,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Threading.h"
 #include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
@@ -16,30 +17,11 @@ namespace {
 // Fields of nnc_call, in eight-byte words (runtime/abi.h).
 enum CallField { Arena = 0, State = 1, Symbols = 2, Inputs = 3, Outputs = 4, Fixed = 7 };
 
-/// A kernel's argument block, in eight-byte words: the buffers in operand order,
-/// the base of the workers' scratch and the bytes of each, then the symbols; where
-/// bounds are checked also the place of a word that becomes 1 when an element lies
-/// outside. The bytes of a worker are an entry's own: as a word here they leave its
-/// kernels the same as another's.
-class LoopsEmitter {
-public:
-  LoopsEmitter(ModuleOp module, const Target &target, StatePlaces statePlaces, bool checkBounds)
-      : module(module), target(target), statePlaces(statePlaces), checkBounds(checkBounds), b(module.getContext()),
-        loc(module.getLoc()) {}
+/// Pointers, words and memrefs over them.
+struct WordEmitter {
+  OpBuilder b;
+  Location loc;
 
-  LogicalResult run() {
-    declareParallelFor();
-    SmallVector<func::FuncOp> planned(module.getOps<func::FuncOp>());
-    for (func::FuncOp function : planned) {
-      if (function.getName().ends_with(".arena_bytes"))
-        emitArenaBytes(function);
-      else
-        emitEntry(function);
-    }
-    return success();
-  }
-
-private:
   Type ptr() { return LLVM::LLVMPointerType::get(b.getContext()); }
   Type i64() { return b.getI64Type(); }
   Value constant(int64_t value) { return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value)); }
@@ -53,24 +35,6 @@ private:
   }
   Value offsetBytes(Value base, Value bytes) {
     return LLVM::GEPOp::create(b, loc, ptr(), b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{bytes});
-  }
-
-  void declareParallelFor() {
-    b.setInsertionPointToStart(module.getBody());
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {ptr(), i64(), ptr(), ptr()});
-    LLVM::LLVMFuncOp::create(b, loc, "nnc_parallel_for", type);
-  }
-
-  func::FuncOp startFunction(StringRef name, TypeRange results, TypeRange arguments) {
-    b.setInsertionPointToEnd(module.getBody());
-    auto function = func::FuncOp::create(b, loc, name, b.getFunctionType(arguments, results));
-    b.setInsertionPointToStart(function.addEntryBlock());
-    return function;
-  }
-
-  void makeInternal(func::FuncOp function) {
-    function.setPrivate();
-    function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
   }
 
   /// A rank-1 memref over a raw pointer: the conversion to LLVM sees through it.
@@ -91,6 +55,53 @@ private:
     insert(LLVM::ConstantOp::create(b, loc, i64(), b.getI64IntegerAttr(INT64_MAX)), {3, 0});
     insert(LLVM::ConstantOp::create(b, loc, i64(), b.getI64IntegerAttr(1)), {4, 0});
     return UnrealizedConversionCastOp::create(b, loc, type, descriptor).getResult(0);
+  }
+};
+
+/// A kernel's argument block, in eight-byte words: the buffers in operand order,
+/// the base of the workers' scratch and the bytes of each, then the symbols; where
+/// bounds are checked also the place of a word that becomes 1 when an element lies
+/// outside. The bytes of a worker are an entry's own: as a word here they leave its
+/// kernels the same as another's.
+class LoopsEmitter : WordEmitter {
+public:
+  LoopsEmitter(ModuleOp module, const Target &target, StatePlaces statePlaces, bool checkBounds)
+      : WordEmitter{OpBuilder(module.getContext()), module.getLoc()}, module(module), target(target), statePlaces(statePlaces),
+        checkBounds(checkBounds) {}
+
+  LogicalResult run() {
+    declareParallelFor();
+    SmallVector<func::FuncOp> planned(module.getOps<func::FuncOp>());
+    for (func::FuncOp function : planned) {
+      if (function.getName().ends_with(".arena_bytes"))
+        emitArenaBytes(function);
+      else
+        emitEntry(function);
+    }
+    parallelForEach(module.getContext(), bodies, [&](const KernelBody &body) { emit(body); });
+    for (func::FuncOp function : planned)
+      if (!function.getName().ends_with(".arena_bytes"))
+        function.erase();
+    return success();
+  }
+
+private:
+  void declareParallelFor() {
+    b.setInsertionPointToStart(module.getBody());
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {ptr(), i64(), ptr(), ptr()});
+    LLVM::LLVMFuncOp::create(b, loc, "nnc_parallel_for", type);
+  }
+
+  func::FuncOp startFunction(StringRef name, TypeRange results, TypeRange arguments) {
+    b.setInsertionPointToEnd(module.getBody());
+    auto function = func::FuncOp::create(b, loc, name, b.getFunctionType(arguments, results));
+    b.setInsertionPointToStart(function.addEntryBlock());
+    return function;
+  }
+
+  void makeInternal(func::FuncOp function) {
+    function.setPrivate();
+    function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
   }
 
   //===-- kernels --------------------------------------------------------------------===//
@@ -119,28 +130,42 @@ private:
     OpBuilder::InsertionGuard guard(b);
     auto function = startFunction(slot->second, {}, {ptr(), i64(), i64()});
     makeInternal(function);
+    bodies.push_back({function, kernel, phase, symbolCount});
+    return slot->second;
+  }
+
+  /// What a kernel's function is still to hold. Bodies do not know of each other: all at once.
+  struct KernelBody {
+    func::FuncOp function;
+    KernelOp kernel;
+    unsigned phase, symbolCount;
+  };
+
+  void emit(const KernelBody &body) const {
+    func::FuncOp function = body.function;
+    KernelOp kernel = body.kernel;
+    WordEmitter words{OpBuilder::atBlockBegin(&function.front()), loc};
     Value args = function.getArgument(0), task = function.getArgument(1), worker = function.getArgument(2);
-    KernelContext context(b, kernel, target);
-    Block &body = kernel.getBody().front();
+    Type ptr = words.ptr(), i64 = words.i64(), i8 = words.b.getI8Type();
+    KernelContext context(words.b, kernel, target);
     unsigned position = 0;
-    for (BlockArgument argument : body.getArguments()) {
-      context.inputBuffers.push_back(memrefOver(loadWord(ptr(), args, position++), elementTypeOf(argument)));
+    for (BlockArgument argument : kernel.getBody().getArguments()) {
+      context.inputBuffers.push_back(words.memrefOver(words.loadWord(ptr, args, position++), elementTypeOf(argument)));
       context.setBuffer(argument, context.inputBuffers.back());
     }
     for (Value result : context.yield().getValues())
-      context.outputBuffers.push_back(memrefOver(loadWord(ptr(), args, position++), elementTypeOf(result)));
+      context.outputBuffers.push_back(words.memrefOver(words.loadWord(ptr, args, position++), elementTypeOf(result)));
     if (kernel.getScratch())
-      context.sharedScratch = memrefOver(loadWord(ptr(), args, position++), b.getI8Type());
-    Value base = loadWord(ptr(), args, position++);
-    Value mine = arith::MulIOp::create(b, loc, worker, loadWord(i64(), args, position++));
-    context.workerScratch = memrefOver(offsetBytes(base, mine), b.getI8Type());
-    for (unsigned i = 0; i < symbolCount; ++i)
-      context.symbols.push_back(toIndex(loadWord(i64(), args, position++)));
+      context.sharedScratch = words.memrefOver(words.loadWord(ptr, args, position++), i8);
+    Value base = words.loadWord(ptr, args, position++);
+    Value mine = arith::MulIOp::create(words.b, loc, worker, words.loadWord(i64, args, position++));
+    context.workerScratch = words.memrefOver(words.offsetBytes(base, mine), i8);
+    for (unsigned i = 0; i < body.symbolCount; ++i)
+      context.symbols.push_back(words.toIndex(words.loadWord(i64, args, position++)));
     if (checkBounds)
-      context.outside = memrefOver(loadWord(ptr(), args, position++), i64());
-    scheduleFamily(kernel.getFamily()).emitTask(context, toIndex(task), phase);
-    func::ReturnOp::create(b, loc);
-    return slot->second;
+      context.outside = words.memrefOver(words.loadWord(ptr, args, position++), i64);
+    scheduleFamily(kernel.getFamily()).emitTask(context, words.toIndex(task), body.phase);
+    func::ReturnOp::create(words.b, loc);
   }
 
   //===-- entries ----------------------------------------------------------------------===//
@@ -250,7 +275,6 @@ private:
     func::ReturnOp::create(b, loc, Value(arith::TruncIOp::create(b, loc, b.getI32Type(), culprit)));
     outputTypes.append(inputTypes);
     emitShapes(name, outputTypes, symbols.size());
-    planned.erase();
   }
 
   /// The time now, as the `position`-th struct timespec at `clock`.
@@ -295,9 +319,8 @@ private:
   const Target &target;
   StatePlaces statePlaces;
   bool checkBounds;
-  OpBuilder b;
-  Location loc;
   llvm::StringMap<std::string> emitted;
+  std::vector<KernelBody> bodies;
 };
 
 } // namespace
