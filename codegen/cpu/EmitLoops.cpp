@@ -58,11 +58,11 @@ struct WordEmitter {
   }
 };
 
-/// A kernel's argument block, in eight-byte words: the buffers in operand order,
-/// the base of the workers' scratch and the bytes of each, then the symbols; where
-/// bounds are checked also the place of a word that becomes 1 when an element lies
-/// outside. The bytes of a worker are an entry's own: as a word here they leave its
-/// kernels the same as another's.
+/// A kernel's argument block, in eight-byte words: the buffers in operand order, the base
+/// of the workers' scratch and the bytes of each; where bounds are checked the place of a
+/// word that becomes 1 when an element lies outside; then the symbols. Bytes and symbols
+/// are an entry's own: as words here, the symbols last, they leave its kernels the same
+/// as another's.
 class LoopsEmitter : WordEmitter {
 public:
   LoopsEmitter(ModuleOp module, const Target &target, StatePlaces statePlaces, bool checkBounds)
@@ -72,16 +72,18 @@ public:
   LogicalResult run() {
     declareParallelFor();
     SmallVector<func::FuncOp> planned(module.getOps<func::FuncOp>());
+    SmallVector<func::FuncOp> entries; // which hold the kernels
     for (func::FuncOp function : planned) {
-      if (function.getName().ends_with(".arena_bytes"))
+      if (function.getName().ends_with(".arena_bytes")) {
         emitArenaBytes(function);
-      else
-        emitEntry(function);
+        continue;
+      }
+      emitEntry(function);
+      entries.push_back(function);
     }
     parallelForEach(module.getContext(), bodies, [&](const KernelBody &body) { emit(body); });
-    for (func::FuncOp function : planned)
-      if (!function.getName().ends_with(".arena_bytes"))
-        function.erase();
+    for (func::FuncOp function : entries)
+      function.erase();
     return success();
   }
 
@@ -160,10 +162,10 @@ private:
     Value base = words.loadWord(ptr, args, position++);
     Value mine = arith::MulIOp::create(words.b, loc, worker, words.loadWord(i64, args, position++));
     context.workerScratch = words.memrefOver(words.offsetBytes(base, mine), i8);
-    for (unsigned i = 0; i < body.symbolCount; ++i)
-      context.symbols.push_back(words.toIndex(words.loadWord(i64, args, position++)));
     if (checkBounds)
       context.outside = words.memrefOver(words.loadWord(ptr, args, position++), i64);
+    for (unsigned i = 0; i < body.symbolCount; ++i)
+      context.symbols.push_back(words.toIndex(words.loadWord(i64, args, position++)));
     scheduleFamily(kernel.getFamily()).emitTask(context, words.toIndex(task), body.phase);
     func::ReturnOp::create(words.b, loc);
   }
@@ -248,12 +250,12 @@ private:
         LLVM::StoreOp::create(b, loc, constant(workerBytes), word(block, position + 1));
       }
       position += 2;
-      for (Value symbol : symbols)
-        LLVM::StoreOp::create(b, loc, toI64(symbol), word(block, position++));
       if (outside) {
         LLVM::StoreOp::create(b, loc, constant(0), outside);
         LLVM::StoreOp::create(b, loc, outside, word(block, position++));
       }
+      for (Value symbol : symbols)
+        LLVM::StoreOp::create(b, loc, toI64(symbol), word(block, position++));
       const ScheduleFamily &family = scheduleFamily(kernel.getFamily());
       for (unsigned phase = 0; phase < family.phases(kernel, target); ++phase) {
         KernelContext context(b, kernel, target);
