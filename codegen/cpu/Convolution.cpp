@@ -37,7 +37,9 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
   int64_t bytes = problem.elementType.getIntOrFloatBitWidth() / 8;
   ContractFootprint result;
   if (schedule.winograd) {
-    result.perWorkerBytes = WinogradScratch(problem, schedule).elements() * bytes;
+    WinogradScratch sizes(problem, schedule);
+    result.perWorkerBytes = sizes.perWorker() * bytes;
+    result.sharedBytes = llvm::alignTo(sizes.shared * bytes, 64);
     return result;
   }
   Plane plane(problem, schedule.tile, schedule.lanes);
@@ -55,7 +57,7 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
                                  ? DataLanesScratch(problem, schedule, plane).elements()
                                  : DataScratch(problem, schedule, plane).elements()) *
                             bytes;
-    if (schedule.sharesPlanes)
+    if (schedule.sharesInputs)
       result.sharedBytes = llvm::alignTo(SharedPlanes(problem, plane).elements * bytes, 64);
   }
   return result;
@@ -67,9 +69,9 @@ Value emitTaskCount(OpBuilder &builder, Location loc, const ConvolutionProblem &
   if (phase == 1 && isFilterGradient(problem))
     return emit.index(llvm::divideCeil(filterElements(problem), combinedElements));
   Value count = emit.index(1);
-  for (Value size : schedule.winograd            ? winogradTaskGrid(emit, problem, schedule)
+  for (Value size : schedule.winograd            ? winogradTaskGrid(emit, problem, schedule, phase)
                     : isFilterGradient(problem) ? filterTaskGrid(emit, problem, schedule)
-                    : schedule.sharesPlanes && phase == 0 ? sharePlanesTaskGrid(emit, problem, schedule)
+                    : schedule.sharesInputs && phase == 0 ? sharePlanesTaskGrid(emit, problem, schedule)
                                                 : dataTaskGrid(emit, problem, schedule))
     count = emit.mul(count, size);
   return count;
@@ -80,14 +82,14 @@ void emitConvolutionTask(OpBuilder &builder, Location loc, const ConvolutionProb
                          Value sharedScratch, unsigned phase) {
   LoopEmitter emit(builder, loc);
   if (schedule.winograd)
-    emitWinogradTask(emit, problem, schedule, task, workerScratch);
+    emitWinogradTask(emit, problem, schedule, task, workerScratch, sharedScratch, phase);
   else if (phase == 1 && isFilterGradient(problem))
     emitFilterCombineTask(emit, problem, schedule, task, sharedScratch);
   else if (isFilterGradient(problem) && alongChannels(schedule))
     emitFilterLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);
   else if (isFilterGradient(problem))
     emitFilterTask(emit, problem, schedule, task, workerScratch, sharedScratch);
-  else if (schedule.sharesPlanes && phase == 0)
+  else if (schedule.sharesInputs && phase == 0)
     emitSharePlanesTask(emit, problem, schedule, task, sharedScratch);
   else if (alongChannels(schedule))
     emitDataLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);

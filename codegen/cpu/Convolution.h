@@ -80,15 +80,15 @@ struct ConvolutionSchedule {
   int64_t blockReduction = 0; // channels reduced over between two padded copies
   int64_t images = 1;         // images per task (or per padded copy)
   int64_t splits = 1;         // WeightGradient: partial sums over images and tiles
-  /// Forward and input gradient along channels: padded planes are made in a phase of their own,
-  /// once for all blocks of the result's channels.
-  bool sharesPlanes = false;
+  /// Forward and input gradient along channels: padded planes, or Winograd's transformed inputs,
+  /// are made in a phase of their own, once for all blocks of the result's channels.
+  bool sharesInputs = false;
   /// Likewise: a register tile's part of the packed filter stays in first-level cache while all
   /// pixels of the task pass.
   bool keepsFilter = false;
   double cycles = 0;          // what the cost model expects of an image
 
-  unsigned phases() const { return splits > 1 || sharesPlanes ? 2 : 1; }
+  unsigned phases() const { return splits > 1 || sharesInputs ? 2 : 1; }
 };
 
 ConvolutionSchedule scheduleConvolution(const ConvolutionProblem &problem, const Target &target);

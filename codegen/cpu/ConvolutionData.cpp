@@ -57,7 +57,7 @@ void DataTask::begin(Value task, int64_t slabElements) {
   for (int i = 0; i < 3; ++i)
     tileStart.push_back(emit.mul(at[3 + i], plane.axis[i].tile));
   // What lies outside the source stays zero for every image and channel of the task.
-  if (!schedule.sharesPlanes)
+  if (!schedule.sharesInputs)
     planes.clear(slab, slabElements);
   firstImage = emit.mul(at[0], schedule.images);
   lastImage = schedule.images == 1 ? emit.add(firstImage, 1)

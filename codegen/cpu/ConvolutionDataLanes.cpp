@@ -32,7 +32,7 @@ struct ChannelLanesTask : DataTask {
 
   void run(Value task, Value workerScratch, Value sharedScratch) {
     ScratchCutter cutter{emit, workerScratch, problem.elementType};
-    if (!schedule.sharesPlanes)
+    if (!schedule.sharesInputs)
       slab = cutter.take(sizes.slab);
     if (!problem.packed)
       filter = cutter.take(sizes.filter);
@@ -49,7 +49,7 @@ struct ChannelLanesTask : DataTask {
                 if (!problem.packed)
                   packFilter(firstReduced, count);
                 forEachImage([&] {
-                  if (schedule.sharesPlanes)
+                  if (schedule.sharesInputs)
                     takeSharedPlanes(sharedScratch, firstReduced);
                   else
                     fillPlanes(firstReduced, count);
@@ -320,7 +320,7 @@ DataLanesScratch::DataLanesScratch(const ConvolutionProblem &problem,
   int64_t width = schedule.tileVectors * plane.lanes;
   int64_t panels = llvm::divideCeil(schedule.blockChannels, width);
   bool oneBlock = schedule.blockReduction >= GroupChannels(problem).reduced;
-  slab = schedule.sharesPlanes ? 0 : plane.slabElements(schedule.blockReduction);
+  slab = schedule.sharesInputs ? 0 : plane.slabElements(schedule.blockReduction);
   panelSteps = llvm::alignTo(schedule.blockReduction * plane.taps(), plane.lanes);
   filter = problem.packed ? 0 : llvm::alignTo(panels * panelSteps * width, 64);
   channelPitch = panels * width + 16;

@@ -182,7 +182,7 @@ struct DataModel : ConvolutionModel {
     if (!alongPixels) {
       ConvolutionSchedule whole = schedule;
       finishData(whole);
-      if (!whole.sharesPlanes)
+      if (!whole.sharesInputs)
         fill *= llvm::divideCeil(channels.result, whole.blockChannels);
     }
     return tiles * (multiply + fill + filter + finish);
@@ -265,7 +265,7 @@ struct DataModel : ConvolutionModel {
           1, channels.result * perResult * schedule.images / (2.5 * taskCycles));
       if (schedule.keepsFilter) {
         blocks = channelBlocks(schedule, plane);
-        schedule.sharesPlanes = blocks > 1 && admitsSharedPlanes(plane);
+        schedule.sharesInputs = blocks > 1 && admitsSharedPlanes(plane);
       }
     }
     if (!alongPixels && !problem.packed)

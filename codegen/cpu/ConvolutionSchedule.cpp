@@ -60,8 +60,8 @@ std::string describe(const ConvolutionSchedule &s) {
      << ", register tile " << s.tileRows << "x" << s.tileVectors << ", task " << s.blockChannels << " channels x "
      << s.tile[0] << "x" << s.tile[1] << "x" << s.tile[2] << " pixels x " << s.images << " images, channels summed by "
      << s.blockReduction;
-  if (s.sharesPlanes)
-    os << ", planes padded once for all tasks";
+  if (s.sharesInputs)
+    os << (s.winograd ? ", inputs transformed" : ", planes padded") << " once for all tasks";
   if (s.splits > 1)
     os << ", " << s.splits << " partial sums";
   os << "; estimate " << int64_t(s.cycles) << " cycles an image";

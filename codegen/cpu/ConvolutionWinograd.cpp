@@ -1,6 +1,6 @@
 // A task of a Winograd convolution: a block of tiles of one or more images, times a
 // block of result channels. Inputs are turned to channels in lanes and transformed
-// once; then, for each panel of result channels, every one of the products of a tile
+// once, in a phase of their own where tasks with other result channels need them, too; then, for each panel of result channels, every one of the products of a tile
 // is a matrix product over channels with the packed filter, and results are
 // transformed back, turned to rows and stored.
 #include "codegen/cpu/ConvolutionData.h"
@@ -32,7 +32,8 @@ struct WinogradTask {
   Value inputs, products, padded, results, planar;
 
   // Of the task at hand.
-  Value firstImage, images, firstRow, firstColumn, firstPanel, panelCount;
+  Value firstImage, images, firstRow, firstColumn;
+  Value inputStart; // its tiles in `inputs`
 
   WinogradTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                const ConvolutionSchedule &schedule)
@@ -56,27 +57,69 @@ struct WinogradTask {
     return size.isStatic() ? emit.index(size.fixed) : size.value;
   }
 
-  Values grid() {
+  /// Blocks of images, of rows and of columns of tiles.
+  Values tileGrid() {
     return {emit.ceilDiv(batch(), schedule.images),
             emit.index(llvm::divideCeil(tileCount(1), tileRows)),
-            emit.index(llvm::divideCeil(tileCount(2), tileColumns)),
-            emit.index(llvm::divideCeil(panels, schedule.blockChannels / lanes))};
+            emit.index(llvm::divideCeil(tileCount(2), tileColumns))};
   }
 
-  void run(Value task, Value workerScratch) {
+  Values grid(bool transforms) {
+    Values sizes = tileGrid();
+    sizes.push_back(emit.index(transforms
+                                   ? llvm::divideCeil(channels.reduced, WinogradScratch::channelsPerTask)
+                                   : llvm::divideCeil(panels, schedule.blockChannels / lanes)));
+    return sizes;
+  }
+
+  void takeScratch(Value workerScratch, Value sharedScratch) {
     ScratchCutter cutter{emit, workerScratch, problem.elementType};
-    inputs = cutter.take(sizes.inputs);
+    inputs = schedule.sharesInputs
+                 ? emit.view(sharedScratch, emit.index(0), sizes.shared, problem.elementType)
+                 : cutter.take(sizes.inputs);
     products = cutter.take(sizes.products);
     padded = cutter.take(sizes.padded);
     results = cutter.take(sizes.results);
     planar = cutter.take(sizes.planar);
-    begin(task);
+  }
+
+  /// Its images and tiles; returns its place along the last axis of the grid.
+  Value begin(Value task, bool transforms) {
+    Values at = emit.delinearize(task, grid(transforms));
+    firstImage = emit.mul(at[0], schedule.images);
+    images = schedule.images == 1
+                 ? emit.index(1)
+                 : emit.min(emit.index(schedule.images), emit.sub(batch(), firstImage));
+    firstRow = emit.mul(at[1], tileRows);
+    firstColumn = emit.mul(at[2], tileColumns);
+    inputStart = emit.index(0);
+    if (schedule.sharesInputs) {
+      Values blocks = tileGrid();
+      inputStart = emit.mul(emit.add(emit.mul(emit.add(emit.mul(at[0], blocks[1]), at[1]), blocks[2]), at[2]),
+                            sizes.inputs);
+    }
+    return at[3];
+  }
+
+  void transform(Value firstChannel, Value channelCount) {
+    // Columns outside of the image stay zero throughout.
+    emit.loop(emit.index(0), emit.index(sizes.padded), lanes,
+              [&](Value at) { emit.store(emit.zero(type), padded, at); });
     emit.loop(emit.index(0), images, 1, [&](Value image) {
-      emit.loop(emit.index(0), emit.index(channels.reduced), lanes, [&](Value channel) {
+      emit.loop(emit.index(0), channelCount, lanes, [&](Value channel) {
         emit.loop(emit.index(0), emit.index(tileRows), 1,
-                  [&](Value row) { transformInputs(image, channel, row); });
+                  [&](Value row) { transformInputs(image, emit.add(firstChannel, channel), row); });
       });
     });
+  }
+
+  /// A block of result channels, from transformed inputs.
+  void produce(Value block) {
+    int64_t width = schedule.blockChannels / lanes;
+    Value firstPanel = emit.mul(block, width);
+    Value panelCount = panels % width == 0
+                           ? emit.index(std::min(width, panels))
+                           : emit.min(emit.index(width), emit.sub(emit.index(panels), firstPanel));
     emit.tiles(panelCount, schedule.tileVectors, std::nullopt, [&](Value panel, int64_t vectors) {
       Value first = emit.add(firstPanel, panel);
       multiply(first, vectors);
@@ -89,24 +132,6 @@ struct WinogradTask {
     });
   }
 
-  void begin(Value task) {
-    Values at = emit.delinearize(task, grid());
-    firstImage = emit.mul(at[0], schedule.images);
-    images = schedule.images == 1
-                 ? emit.index(1)
-                 : emit.min(emit.index(schedule.images), emit.sub(batch(), firstImage));
-    firstRow = emit.mul(at[1], tileRows);
-    firstColumn = emit.mul(at[2], tileColumns);
-    int64_t block = schedule.blockChannels / lanes;
-    firstPanel = emit.mul(at[3], block);
-    panelCount = panels % block == 0
-                     ? emit.index(std::min(block, panels))
-                     : emit.min(emit.index(block), emit.sub(emit.index(panels), firstPanel));
-    // Columns outside of the image stay zero throughout.
-    emit.loop(emit.index(0), emit.index(sizes.padded), lanes,
-              [&](Value at) { emit.store(emit.zero(type), padded, at); });
-  }
-
   /// Tiles of the images at hand.
   Value tilesAtHand() { return emit.mul(images, tiles); }
   Value tileNumber(Value image, Value row, Value column) {
@@ -116,7 +141,7 @@ struct WinogradTask {
   //===-- inputs ---------------------------------------------------------------------===//
 
   /// Where a tile of `inputs`, for product 0, has its channels; products are `apart`.
-  Value inputPlace(Value tile) { return emit.mul(tile, sizes.inputPitch); }
+  Value inputPlace(Value tile) { return emit.add(inputStart, emit.mul(tile, sizes.inputPitch)); }
 
   void transformInputs(Value image, Value channel, Value row) {
     Value top = emit.sub(emit.mul(emit.add(firstRow, row), outputs),
@@ -293,22 +318,40 @@ WinogradScratch::WinogradScratch(const ConvolutionProblem &problem,
   // The last vector of pixels of a row overruns it.
   padded = llvm::alignTo((winograd.points * paddedWidth + lanes) * lanes, 64);
   results = llvm::alignTo((outputs * resultWidth + lanes) * lanes, 64);
-  const Extent &width = problem.direction == ConvolutionDirection::InputGradient
-                            ? problem.geometry.input[1]
-                            : problem.geometry.output[1];
-  planarWidth = std::min(resultWidth, width.fixed);
+  const auto &result = problem.direction == ConvolutionDirection::InputGradient ? problem.geometry.input
+                                                                                : problem.geometry.output;
+  planarWidth = std::min(resultWidth, result[1].fixed);
   planarPitch = llvm::alignTo(outputs * planarWidth + lanes, lanes);
   planar = lanes * planarPitch + lanes;
+  if (schedule.sharesInputs) {
+    shared = llvm::divideCeil(problem.geometry.batch.fixed, schedule.images) * inputs;
+    for (int axis : {0, 1})
+      shared *= llvm::divideCeil(result[axis].fixed, schedule.tile[1 + axis] * outputs);
+  }
 }
 
 Values winogradTaskGrid(LoopEmitter &emit, const ConvolutionProblem &problem,
-                        const ConvolutionSchedule &schedule) {
-  return WinogradTask(emit, problem, schedule).grid();
+                        const ConvolutionSchedule &schedule, unsigned phase) {
+  return WinogradTask(emit, problem, schedule).grid(schedule.sharesInputs && phase == 0);
 }
 
 void emitWinogradTask(LoopEmitter &emit, const ConvolutionProblem &problem,
-                      const ConvolutionSchedule &schedule, Value task, Value workerScratch) {
-  WinogradTask(emit, problem, schedule).run(task, workerScratch);
+                      const ConvolutionSchedule &schedule, Value task, Value workerScratch,
+                      Value sharedScratch, unsigned phase) {
+  WinogradTask winograd(emit, problem, schedule);
+  winograd.takeScratch(workerScratch, sharedScratch);
+  bool transforms = schedule.sharesInputs && phase == 0;
+  Value block = winograd.begin(task, transforms);
+  int64_t reduced = winograd.channels.reduced;
+  if (transforms) {
+    Value first = emit.mul(block, WinogradScratch::channelsPerTask);
+    winograd.transform(first, emit.min(emit.index(WinogradScratch::channelsPerTask),
+                                       emit.sub(emit.index(reduced), first)));
+    return;
+  }
+  if (!schedule.sharesInputs)
+    winograd.transform(emit.index(0), emit.index(reduced));
+  winograd.produce(block);
 }
 
 } // namespace nnc::cpu

@@ -25,24 +25,30 @@ double filterReadCycles(int64_t elements, const ConvolutionProblem &problem,
 
 /// Scratch of a task, in elements: transformed inputs [product][tile][channel], products
 /// [product][tile][result channel], padded rows of the input and rows of the result with
-/// channels in lanes, rows of the result with channels one after the other.
+/// channels in lanes, rows of the result with channels one after the other. Where tasks share
+/// their inputs, these are in shared scratch, a task's tiles after another's.
 struct WinogradScratch {
   int64_t inputs, products, padded, results, planar;
+  int64_t shared = 0;   // inputs of all tasks
   int64_t inputPitch;   // between tiles of the transformed input: an odd number of vectors
   int64_t paddedWidth;  // pixels of a padded row
   int64_t resultWidth;  // pixels of a row of the result, whole tiles
   int64_t planarWidth;  // pixels of a row as it leaves
   int64_t planarPitch;  // between channels
-  int64_t elements() const { return inputs + products + padded + results + planar; }
+  int64_t perWorker() const { return (shared ? 0 : inputs) + products + padded + results + planar; }
+
+  /// Reduced channels that a task of the phase that transforms shared inputs takes.
+  static constexpr int64_t channelsPerTask = 32;
 
   WinogradScratch(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule);
 };
 
+/// Phase 0 of two transforms the inputs that tasks share.
 Values winogradTaskGrid(LoopEmitter &emit, const ConvolutionProblem &problem,
-                        const ConvolutionSchedule &schedule);
+                        const ConvolutionSchedule &schedule, unsigned phase);
 void emitWinogradTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                       const ConvolutionSchedule &schedule, mlir::Value task,
-                      mlir::Value workerScratch);
+                      mlir::Value workerScratch, mlir::Value sharedScratch, unsigned phase);
 
 /// matrix * values, row by row of the matrix; values are vectors of floats.
 Values emitLinear(LoopEmitter &emit, llvm::ArrayRef<double> matrix, mlir::ValueRange values);

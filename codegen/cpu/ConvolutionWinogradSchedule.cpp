@@ -17,7 +17,8 @@ namespace {
 // A batch that is not known.
 constexpr int64_t usualBatch = 16;
 
-// Tiles of a task: fewer read the packed filter too often, more leave the second-level cache.
+// Tiles of a task: of fewer in an image several images, as each task reads the packed filter; more
+// leave the second-level cache.
 constexpr int64_t fewTiles = 24, manyTiles = 64;
 
 // Bytes from the shared cache and from memory while a multiply-add of a vector starts.
@@ -94,43 +95,86 @@ struct Model {
            (schedule.tile[1] * winograd.outputs * width * turn + tiles * products * 5);
   }
 
-  double filterCycles(const Target &target) const {
-    return filterReadCycles(products * panels * lanes * channels.reduced, problem, target);
+  /// Groups of tiles, the rows and columns that they round up to included.
+  int64_t groups(const ConvolutionSchedule &schedule) const {
+    int64_t count = llvm::divideCeil(batch, schedule.images);
+    for (int i = 0; i < 2; ++i)
+      count *= llvm::divideCeil(tileCount[i], schedule.tile[1 + i]);
+    return count;
   }
 
-  /// Whole rows of tiles, or parts of one; then images, until there are enough tiles.
-  ConvolutionSchedule schedule(const Target &target, double &cycles) const {
+  /// Cycles of all products of a group of tiles. Each group reads the filter, and each column of
+  /// register tiles the transformed inputs, from the shared cache if they are too large; half of
+  /// that is hidden.
+  double groupCycles(const Target &target, const ConvolutionSchedule &schedule, double step) const {
+    double multiply = step * products * channels.reduced;
+    double reads = filterReadCycles(products * panels * lanes * channels.reduced, problem, target);
+    double bytes = double(schedule.tile[1]) * schedule.tile[2] * schedule.images * products * channels.reduced *
+                   target.vectorBytes / lanes;
+    if (bytes > target.l2)
+      reads += bytes * llvm::divideCeil(panels, schedule.tileVectors) / ReadRates(target).shared;
+    return std::max(multiply + reads / 2, reads);
+  }
+
+  int64_t sharedBytesOf(const ConvolutionSchedule &schedule) const {
+    return WinogradScratch(problem, schedule).shared * problem.elementType.getIntOrFloatBitWidth() / 8;
+  }
+
+  bool admitsSharedInputs(const ConvolutionSchedule &schedule) const {
+    constexpr int64_t mostBytes = 4 << 20;
+    ConvolutionSchedule shared = schedule;
+    shared.sharesInputs = true;
+    return problem.geometry.batch.isStatic() && sharedBytesOf(shared) <= mostBytes;
+  }
+
+  /// Blocks of result channels give threads something to do. Without shared inputs each block
+  /// transforms them anew, which has to be little beside the products of all.
+  void chooseBlocks(ConvolutionSchedule &s, double input, double output) const {
+    constexpr int64_t someTasks = 8;
+    int64_t blocks = 1, tasks = groups(s);
+    s.sharesInputs = tasks < someTasks && panels > s.tileVectors && admitsSharedInputs(s);
+    if (s.sharesInputs)
+      blocks = panels;
+    else
+      while (tasks * blocks < someTasks && blocks * 2 * s.tileVectors <= panels && input * blocks < 0.05 * output)
+        blocks *= 2;
+    s.blockChannels = llvm::alignTo(llvm::divideCeil(panels, blocks), s.tileVectors) * lanes;
+  }
+
+  /// So many rows of tiles in a task, whole or parts; images, until there are enough tiles.
+  ConvolutionSchedule withRows(int64_t rows, const Target &target, double &cycles) const {
     ConvolutionSchedule s;
     s.winograd = winograd.outputs;
     s.lanes = lanes;
+    s.tile[1] = rows;
     s.tile[2] = llvm::divideCeil(tileCount[1], llvm::divideCeil(tileCount[1], manyTiles));
-    int64_t rows = std::clamp<int64_t>(fewTiles / s.tile[2], 1, tileCount[0]);
-    s.tile[1] = llvm::divideCeil(tileCount[0], llvm::divideCeil(tileCount[0], rows));
     int64_t tiles = s.tile[1] * s.tile[2];
-    bool wholeImage = tiles >= tileCount[0] * tileCount[1];
-    s.images = wholeImage ? std::clamp<int64_t>(llvm::divideCeil(fewTiles, tiles), 1, batch) : 1;
-    if (!problem.geometry.batch.isStatic() && wholeImage)
+    if (tiles >= tileCount[0] * tileCount[1]) {
       s.images = llvm::divideCeil(fewTiles, tiles);
-
+      if (problem.geometry.batch.isStatic())
+        s.images = std::min(s.images, batch);
+    }
     double step = chooseRegisters(tiles * s.images, panels, s);
-    double multiply = step * products * channels.reduced;
-    double groups = double(llvm::divideCeil(batch, s.images)) *
-                    llvm::divideCeil(tileCount[0], s.tile[1]) *
-                    llvm::divideCeil(tileCount[1], s.tile[2]);
-    // Blocks of result channels give threads something to do, each transforms its inputs.
-    double input = inputCycles(s), result = panels * resultCycles(s);
-    int64_t blocks = 1;
-    while (groups * blocks < 8 && blocks * 2 * s.tileVectors <= panels &&
-           input * blocks < 0.05 * (multiply + result))
-      blocks *= 2;
-    int64_t vectors = llvm::alignTo(llvm::divideCeil(panels, blocks), s.tileVectors);
-    s.blockChannels = vectors * lanes;
-    blocks = llvm::divideCeil(panels, vectors);
-    // Every group of tiles reads the filter, from the shared cache if it stays there.
-    double filter = filterCycles(target);
-    double perGroup = std::max(multiply, filter);
-    cycles = groups * (perGroup + input * blocks + result);
+    double multiply = groupCycles(target, s, step), input = inputCycles(s), result = panels * resultCycles(s);
+    chooseBlocks(s, input, multiply + result);
+    int64_t transforms = s.sharesInputs ? 1 : llvm::divideCeil(panels * lanes, s.blockChannels);
+    cycles = groups(s) * (multiply + input * transforms + result);
+    if (double bytes = sharedBytesOf(s); bytes > target.l2) // pass through the shared cache
+      cycles += 2 * bytes / ReadRates(target).shared;
     return s;
+  }
+
+  ConvolutionSchedule schedule(const Target &target, double &cycles) const {
+    ConvolutionSchedule best = withRows(1, target, cycles);
+    for (int64_t rows = 2; rows <= tileCount[0] && rows * best.tile[2] <= manyTiles; ++rows) {
+      double cost;
+      ConvolutionSchedule s = withRows(rows, target, cost);
+      if (cost < cycles) {
+        best = s;
+        cycles = cost;
+      }
+    }
+    return best;
   }
 };
 
