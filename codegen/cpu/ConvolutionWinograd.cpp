@@ -87,8 +87,10 @@ struct WinogradTask {
   Value begin(Value task, bool transforms) {
     Values at = emit.delinearize(task, grid(transforms));
     firstImage = emit.mul(at[0], schedule.images);
-    images = schedule.images == 1
-                 ? emit.index(1)
+    const Extent &batchSize = problem.geometry.batch;
+    bool even = schedule.images == 1 || (batchSize.isStatic() && batchSize.fixed % schedule.images == 0);
+    images = even
+                 ? emit.index(schedule.images)
                  : emit.min(emit.index(schedule.images), emit.sub(batch(), firstImage));
     firstRow = emit.mul(at[1], tileRows);
     firstColumn = emit.mul(at[2], tileColumns);

@@ -7,6 +7,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <limits>
 
 using namespace mlir;
 
@@ -17,8 +18,8 @@ namespace {
 // A batch that is not known.
 constexpr int64_t usualBatch = 16;
 
-// Tiles of a task: of fewer in an image several images, as each task reads the packed filter; more
-// leave the second-level cache.
+// Tiles of a task: more leave the second-level cache. Each task reads the packed filter: with an
+// unknown batch so many images that there are not fewer.
 constexpr int64_t fewTiles = 24, manyTiles = 64;
 
 // Bytes from the shared cache and from memory while a multiply-add of a vector starts.
@@ -141,20 +142,15 @@ struct Model {
     s.blockChannels = llvm::alignTo(llvm::divideCeil(panels, blocks), s.tileVectors) * lanes;
   }
 
-  /// So many rows of tiles in a task, whole or parts; images, until there are enough tiles.
-  ConvolutionSchedule withRows(int64_t rows, const Target &target, double &cycles) const {
+  /// A task of so many images and rows of tiles, whole or parts.
+  ConvolutionSchedule withTask(int64_t images, int64_t rows, const Target &target, double &cycles) const {
     ConvolutionSchedule s;
     s.winograd = winograd.outputs;
     s.lanes = lanes;
+    s.images = images;
     s.tile[1] = rows;
-    s.tile[2] = llvm::divideCeil(tileCount[1], llvm::divideCeil(tileCount[1], manyTiles));
-    int64_t tiles = s.tile[1] * s.tile[2];
-    if (tiles >= tileCount[0] * tileCount[1]) {
-      s.images = llvm::divideCeil(fewTiles, tiles);
-      if (problem.geometry.batch.isStatic())
-        s.images = std::min(s.images, batch);
-    }
-    double step = chooseRegisters(tiles * s.images, panels, s);
+    s.tile[2] = tileColumns();
+    double step = chooseRegisters(images * rows * tileColumns(), panels, s);
     double multiply = groupCycles(target, s, step), input = inputCycles(s), result = panels * resultCycles(s);
     chooseBlocks(s, input, multiply + result);
     int64_t transforms = s.sharesInputs ? 1 : llvm::divideCeil(panels * lanes, s.blockChannels);
@@ -164,15 +160,32 @@ struct Model {
     return s;
   }
 
+  /// Tiles of a task along a row: all, or an even part.
+  int64_t tileColumns() const {
+    return llvm::divideCeil(tileCount[1], llvm::divideCeil(tileCount[1], manyTiles));
+  }
+
   ConvolutionSchedule schedule(const Target &target, double &cycles) const {
-    ConvolutionSchedule best = withRows(1, target, cycles);
-    for (int64_t rows = 2; rows <= tileCount[0] && rows * best.tile[2] <= manyTiles; ++rows) {
+    ConvolutionSchedule best;
+    cycles = std::numeric_limits<double>::infinity();
+    auto consider = [&](int64_t images, int64_t rows) {
       double cost;
-      ConvolutionSchedule s = withRows(rows, target, cost);
+      ConvolutionSchedule s = withTask(images, rows, target, cost);
       if (cost < cycles) {
         best = s;
         cycles = cost;
       }
+    };
+    for (int64_t rows = 1; rows <= tileCount[0] && (rows == 1 || rows * tileColumns() <= manyTiles); ++rows) {
+      int64_t tiles = rows * tileColumns();
+      if (tiles < tileCount[0] * tileCount[1])
+        consider(1, rows);
+      else if (!problem.geometry.batch.isStatic())
+        consider(llvm::divideCeil(fewTiles, tiles), rows);
+      else
+        for (int64_t images = 1; images <= std::clamp<int64_t>(manyTiles / tiles, 1, batch); ++images)
+          if (batch % images == 0)
+            consider(images, rows);
     }
     return best;
   }
