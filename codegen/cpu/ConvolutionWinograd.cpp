@@ -1,8 +1,9 @@
 // A task of a Winograd convolution: a block of tiles of one or more images, times a
 // block of result channels. Inputs are turned to channels in lanes and transformed
-// once, in a phase of their own where tasks with other result channels need them, too; then, for each panel of result channels, every one of the products of a tile
-// is a matrix product over channels with the packed filter, and results are
-// transformed back, turned to rows and stored.
+// once, in a phase of their own where tasks of other result channels need them, too;
+// then, for each panel of result channels, every one of the products of a tile is a
+// matrix product over channels with the packed filter, and results are transformed
+// back, turned to rows and stored.
 #include "codegen/cpu/ConvolutionData.h"
 #include "codegen/cpu/ConvolutionWinograd.h"
 
@@ -89,9 +90,8 @@ struct WinogradTask {
     firstImage = emit.mul(at[0], schedule.images);
     const Extent &batchSize = problem.geometry.batch;
     bool even = schedule.images == 1 || (batchSize.isStatic() && batchSize.fixed % schedule.images == 0);
-    images = even
-                 ? emit.index(schedule.images)
-                 : emit.min(emit.index(schedule.images), emit.sub(batch(), firstImage));
+    images = even ? emit.index(schedule.images)
+                  : emit.min(emit.index(schedule.images), emit.sub(batch(), firstImage));
     firstRow = emit.mul(at[1], tileRows);
     firstColumn = emit.mul(at[2], tileColumns);
     inputStart = emit.index(0);
