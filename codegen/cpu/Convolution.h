@@ -83,8 +83,8 @@ struct ConvolutionSchedule {
   /// Forward and input gradient along channels: padded planes, or Winograd's transformed inputs,
   /// are made in a phase of their own, once for all blocks of the result's channels.
   bool sharesInputs = false;
-  /// Likewise: a register tile's part of the packed filter stays in first-level cache while all
-  /// pixels of the task pass.
+  /// Forward and input gradient along channels: a register tile's part of the packed filter stays in
+  /// first-level cache while all pixels of the task pass.
   bool keepsFilter = false;
   double cycles = 0;          // what the cost model expects of an image
 

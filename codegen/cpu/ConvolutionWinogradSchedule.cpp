@@ -184,8 +184,7 @@ struct Model {
         consider(llvm::divideCeil(fewTiles, tiles), rows);
       else
         for (int64_t images = 1; images <= std::clamp<int64_t>(manyTiles / tiles, 1, batch); ++images)
-          if (batch % images == 0)
-            consider(images, rows);
+          consider(images, rows);
     }
     return best;
   }

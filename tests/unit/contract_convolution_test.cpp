@@ -376,6 +376,17 @@ TEST_P(ContractConvolution, Winograd) {
         schedule.sharesInputs = !c.dynamicBatch && round % 4 == 1;
       });
     }
+  // The last task has fewer images than the others.
+  for (bool shares : {false, true}) {
+    ConvolutionCase c{any, 7, 1, 12, 20, {7, 6}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false};
+    c.packed = true;
+    c.winograd = 4;
+    check(c, [&](cpu::ConvolutionSchedule &schedule) {
+      schedule.images = 3;
+      schedule.blockChannels = schedule.tileVectors * schedule.lanes;
+      schedule.sharesInputs = shares;
+    });
+  }
 }
 
 TEST_P(ContractConvolution, Depthwise) {
