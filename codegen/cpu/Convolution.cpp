@@ -42,7 +42,7 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
     result.sharedBytes = llvm::alignTo(sizes.shared * bytes, 64);
     return result;
   }
-  Plane plane(problem, schedule.tile, schedule.lanes);
+  Plane plane(problem, schedule);
   if (isFilterGradient(problem)) {
     result.perWorkerBytes =
         (alongChannels(schedule)
@@ -57,8 +57,6 @@ ContractFootprint footprint(const ConvolutionProblem &problem,
                                  ? DataLanesScratch(problem, schedule, plane).elements()
                                  : DataScratch(problem, schedule, plane).elements()) *
                             bytes;
-    if (schedule.sharesInputs)
-      result.sharedBytes = llvm::alignTo(SharedPlanes(problem, plane).elements * bytes, 64);
   }
   return result;
 }
@@ -71,7 +69,6 @@ Value emitTaskCount(OpBuilder &builder, Location loc, const ConvolutionProblem &
   Value count = emit.index(1);
   for (Value size : schedule.winograd            ? winogradTaskGrid(emit, problem, schedule, phase)
                     : isFilterGradient(problem) ? filterTaskGrid(emit, problem, schedule)
-                    : schedule.sharesInputs && phase == 0 ? sharePlanesTaskGrid(emit, problem, schedule)
                                                 : dataTaskGrid(emit, problem, schedule))
     count = emit.mul(count, size);
   return count;
@@ -89,10 +86,8 @@ void emitConvolutionTask(OpBuilder &builder, Location loc, const ConvolutionProb
     emitFilterLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);
   else if (isFilterGradient(problem))
     emitFilterTask(emit, problem, schedule, task, workerScratch, sharedScratch);
-  else if (schedule.sharesInputs && phase == 0)
-    emitSharePlanesTask(emit, problem, schedule, task, sharedScratch);
   else if (alongChannels(schedule))
-    emitDataLanesTask(emit, problem, schedule, task, workerScratch, sharedScratch);
+    emitDataLanesTask(emit, problem, schedule, task, workerScratch);
   else
     emitDataTask(emit, problem, schedule, task, workerScratch);
 }

@@ -80,8 +80,8 @@ struct ConvolutionSchedule {
   int64_t blockReduction = 0; // channels reduced over between two padded copies
   int64_t images = 1;         // images per task (or per padded copy)
   int64_t splits = 1;         // WeightGradient: partial sums over images and tiles
-  /// Forward and input gradient along channels: padded planes, or Winograd's transformed inputs,
-  /// are made in a phase of their own, once for all blocks of the result's channels.
+  /// Winograd's transformed inputs are made in a phase of their own, once for all blocks of the
+  /// result's channels.
   bool sharesInputs = false;
   /// Forward and input gradient along channels: a register tile's part of the packed filter stays in
   /// first-level cache while all pixels of the task pass.

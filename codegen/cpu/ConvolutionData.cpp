@@ -25,14 +25,11 @@ Value ScratchCutter::take(int64_t count) {
 DataTask::DataTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                    const ConvolutionSchedule &schedule)
     : emit(emit), problem(problem), schedule(schedule),
-      plane(problem, schedule.tile, schedule.lanes), planes(emit, plane, problem.elementType),
+      plane(problem, schedule), planes(emit, plane, problem.elementType),
       channels(problem), type(planes.type),
       inputGradient(problem.direction == ConvolutionDirection::InputGradient),
       oneReductionBlock(schedule.blockReduction >= channels.reduced), taps(plane.taps()),
-      phases(plane.resultPhases()) {
-  slabStart = emit.index(0);
-  planePitch = plane.elements();
-}
+      phases(plane.resultPhases()) {}
 
 Value DataTask::batch() {
   const Extent &size = problem.geometry.batch;
@@ -57,8 +54,7 @@ void DataTask::begin(Value task, int64_t slabElements) {
   for (int i = 0; i < 3; ++i)
     tileStart.push_back(emit.mul(at[3 + i], plane.axis[i].tile));
   // What lies outside the source stays zero for every image and channel of the task.
-  if (!schedule.sharesInputs)
-    planes.clear(slab, slabElements);
+  planes.clear(slab, slabElements);
   firstImage = emit.mul(at[0], schedule.images);
   lastImage = schedule.images == 1 ? emit.add(firstImage, 1)
                                    : emit.min(emit.add(firstImage, schedule.images), batch());
@@ -84,20 +80,8 @@ Value DataTask::reducedCount(Value firstReduced) {
 void DataTask::fillPlanes(Value firstReduced, Value count) {
   emit.loop(emit.index(0), count, 1, [&](Value channel) {
     Value source = emit.add(emit.add(emit.mul(group, channels.reduced), firstReduced), channel);
-    planes.fill(problem.data, image, source, tileStart, slab,
-                emit.add(slabStart, emit.mul(channel, planePitch)));
+    planes.fill(problem.data, image, source, tileStart, slab, emit.mul(channel, plane.elements()));
   });
-}
-
-void DataTask::takeSharedPlanes(Value sharedScratch, Value firstReduced) {
-  SharedPlanes shared(problem, plane);
-  Value at = emit.add(emit.mul(image, problem.geometry.groups), group);
-  Values tiles = planes.tileGrid();
-  for (int i = 0; i < 3; ++i)
-    at = emit.add(emit.mul(at, tiles[i]), emit.div(tileStart[i], plane.axis[i].tile));
-  slab = emit.view(sharedScratch, emit.index(0), shared.elements, problem.elementType);
-  slabStart = emit.add(emit.mul(at, shared.perTile), emit.mul(firstReduced, shared.pitch));
-  planePitch = shared.pitch;
 }
 
 void DataTask::finishRow(Value planar, Value from, Value channel) {

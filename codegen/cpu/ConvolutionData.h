@@ -18,8 +18,6 @@ struct DataTask {
   bool inputGradient, oneReductionBlock;
   int64_t taps, phases;
   mlir::Value slab, row; // planes of the data; one joined row of an input gradient
-  mlir::Value slabStart; // where those of the block at hand start...
-  int64_t planePitch;    // ...and how far they are apart
 
   // Of the task at hand.
   mlir::Value image, group, firstImage, lastImage, firstChannel, channelCount;
@@ -35,8 +33,6 @@ struct DataTask {
   /// Channels reduced over from firstReduced on, in this block.
   mlir::Value reducedCount(mlir::Value firstReduced);
   void fillPlanes(mlir::Value firstReduced, mlir::Value count);
-  /// Makes the shared planes of the tile and image at hand, from firstReduced on, the slab.
-  void takeSharedPlanes(mlir::Value sharedScratch, mlir::Value firstReduced);
   /// Hands the tile's pixels of one result channel (of the group) to `store`:
   /// from `planar`, a plane of flat pixels for each phase, starting at `from`.
   void finishRow(mlir::Value planar, mlir::Value from, mlir::Value channel);

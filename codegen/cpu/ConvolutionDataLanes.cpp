@@ -30,10 +30,9 @@ struct ChannelLanesTask : DataTask {
       : DataTask(emit, problem, schedule), sizes(problem, schedule, plane),
         width(schedule.tileVectors * schedule.lanes), pixels(tilePixels(plane)) {}
 
-  void run(Value task, Value workerScratch, Value sharedScratch) {
+  void run(Value task, Value workerScratch) {
     ScratchCutter cutter{emit, workerScratch, problem.elementType};
-    if (!schedule.sharesInputs)
-      slab = cutter.take(sizes.slab);
+    slab = cutter.take(sizes.slab);
     if (!problem.packed)
       filter = cutter.take(sizes.filter);
     sums = cutter.take(sizes.sums);
@@ -49,10 +48,7 @@ struct ChannelLanesTask : DataTask {
                 if (!problem.packed)
                   packFilter(firstReduced, count);
                 forEachImage([&] {
-                  if (schedule.sharesInputs)
-                    takeSharedPlanes(sharedScratch, firstReduced);
-                  else
-                    fillPlanes(firstReduced, count);
+                  fillPlanes(firstReduced, count);
                   reduceImage(count);
                   if (oneReductionBlock)
                     finishImage();
@@ -90,6 +86,16 @@ struct ChannelLanesTask : DataTask {
     Value first = emit.add(emit.mul(panel, channels.reduced), firstOfBlock);
     return {emit.mul(first, taps * schedule.lanes), schedule.lanes,
             channels.reduced * taps * schedule.lanes};
+  }
+  /// The part that follows that of `vectors` vectors from `vector` on: of the task's next
+  /// vectors, or of its first, for the next block of reduced channels.
+  FilterPlace filterPlaceAfter(Value vector, int64_t vectors, Value count) {
+    Value after = emit.add(vector, vectors);
+    FilterPlace next = filterPlace(after), first = filterPlace(emit.index(0));
+    Value isLast = emit.lessEqual(emit.ceilDiv(channelCount, schedule.lanes), after);
+    Value nextBlock = emit.add(first.start, emit.mul(count, taps * first.step));
+    next.start = arith::SelectOp::create(emit.builder, emit.loc, isLast, nextBlock, next.start);
+    return next;
   }
   Value loadFilter(Value at) {
     return problem.packed ? problem.filter(emit.builder, emit.loc, type, at, Value())
@@ -213,8 +219,8 @@ struct ChannelLanesTask : DataTask {
                Value w, int64_t across, Value count) {
     const auto &[depth, height, columns] = plane.axis;
     RegisterTile tile{rows * across, vectors, type};
-    Value line = emit.add(emit.mul(d, height.places), h);
-    Value pixel = emit.add(emit.mul(line, columns.places), w);
+    Value line = emit.add(emit.mul(d, depth.spread * height.places), emit.mul(h, height.spread));
+    Value pixel = emit.add(emit.mul(line, columns.places), emit.mul(w, columns.spread));
     Value denseLine = emit.add(emit.mul(d, height.tile), h);
     Value dense = emit.add(emit.mul(denseLine, columns.tile), w);
     Value to = emit.add(emit.add(imageSums(), emit.mul(dense, sizes.channelPitch)),
@@ -229,19 +235,20 @@ struct ChannelLanesTask : DataTask {
         for (int64_t j = 0; j < vectors; ++j)
           totals[i * vectors + j] = emit.load(type, sums, sumPlace(i, j));
     FilterPlace place = filterPlace(vector);
-    FilterPlace next = schedule.keepsFilter ? filterPlace(emit.add(vector, vectors)) : place;
+    FilterPlace next = schedule.keepsFilter ? filterPlaceAfter(vector, vectors, count) : place;
     Value turn = registerTileTurn(d, h, w);
     // A row of taps a round. Neighbouring taps of neighbouring pixels read the same element, of
     // which LLVM would keep too many in registers: it must not see how far apart such taps are.
     constexpr int64_t longestRow = 16;
     auto loops = plane.tapLoops(phase, columns.kernel <= longestRow && vectors > 1 ? 2 : 1);
     Values distances;
-    for (int64_t distance = 0; distance < across; ++distance)
+    int64_t reach = across * columns.spread;
+    for (int64_t distance = 0; distance < reach; ++distance)
       distances.push_back(emit.opaque(distance));
     int64_t tapsPerLine = vectorsPerLine(type);
     totals = emit.loop(emit.index(0), count, 1, totals, [&](Value channel, ValueRange carried) {
       Values current(carried);
-      Value source = emit.add(slabStart, emit.add(emit.mul(channel, planePitch), pixel));
+      Value source = emit.add(emit.mul(channel, plane.elements()), pixel);
       Value with = emit.add(place.start, emit.mul(channel, taps * place.step));
       if (schedule.keepsFilter)
         prefetchTurn(emit.add(next.start, emit.mul(channel, taps * next.step)), next.apart, vectors, turn);
@@ -253,7 +260,7 @@ struct ChannelLanesTask : DataTask {
               Value from = emit.add(source, emit.mul(round, loop.placeStep));
               Value filterAt = emit.add(with, emit.mul(round, loop.filterStep * place.step));
               for (auto [number, tap] : llvm::enumerate(loop.taps)) {
-                int64_t distance = tap.place % across;
+                int64_t distance = tap.place % reach;
                 Value first = emit.add(from, distances[distance]), filterOfTap = emit.add(filterAt, tap.filter * place.step);
                 if (problem.packed && !schedule.keepsFilter && number % tapsPerLine == 0)
                   for (int64_t j = 0; j < vectors; ++j)
@@ -262,7 +269,7 @@ struct ChannelLanesTask : DataTask {
                 inner = emitOuterStep(
                     emit, tile, inner,
                     [&, place = tap.place - distance](int64_t i) {
-                      return emit.loadScalar(slab, emit.add(first, place + i / across * columns.places + i % across));
+                      return emit.loadScalar(slab, emit.add(first, place + plane.placeOf(0, i / across, i % across)));
                     },
                     [&](int64_t j) { return loadFilter(emit.add(filterOfTap, j * place.apart)); });
               }
@@ -320,10 +327,14 @@ DataLanesScratch::DataLanesScratch(const ConvolutionProblem &problem,
   int64_t width = schedule.tileVectors * plane.lanes;
   int64_t panels = llvm::divideCeil(schedule.blockChannels, width);
   bool oneBlock = schedule.blockReduction >= GroupChannels(problem).reduced;
-  slab = schedule.sharesInputs ? 0 : plane.slabElements(schedule.blockReduction);
+  slab = plane.slabElements(schedule.blockReduction);
   panelSteps = llvm::alignTo(schedule.blockReduction * plane.taps(), plane.lanes);
   filter = problem.packed ? 0 : llvm::alignTo(panels * panelSteps * width, 64);
-  channelPitch = panels * width + 16;
+  // An odd number of cache lines: pixels one below the other do not meet in the same sets.
+  int64_t line = 64 / (problem.elementType.getIntOrFloatBitWidth() / 8);
+  channelPitch = llvm::alignTo(panels * width, line);
+  if (channelPitch / line % 2 == 0)
+    channelPitch += line;
   int64_t images = oneBlock ? 1 : schedule.images;
   sums = llvm::alignTo((images * plane.resultPhases() * tilePixels(plane) + plane.lanes) *
                            channelPitch,
@@ -333,9 +344,8 @@ DataLanesScratch::DataLanesScratch(const ConvolutionProblem &problem,
 }
 
 void emitDataLanesTask(LoopEmitter &emit, const ConvolutionProblem &problem,
-                       const ConvolutionSchedule &schedule, Value task, Value workerScratch,
-                       Value sharedScratch) {
-  ChannelLanesTask(emit, problem, schedule).run(task, workerScratch, sharedScratch);
+                       const ConvolutionSchedule &schedule, Value task, Value workerScratch) {
+  ChannelLanesTask(emit, problem, schedule).run(task, workerScratch);
 }
 
 } // namespace nnc::cpu

@@ -12,8 +12,9 @@ namespace {
 // A tile of pixels over which a packed filter is kept: its sums, and the planes of some channels, stay near.
 constexpr int64_t keptPixels = 256, keptChannels = 32;
 
-// Cycles per vector of a packed filter from the second-level cache or beyond, beside multiply-adds.
-constexpr double readCycles = 1.5;
+// Cycles per vector of a packed filter from the second-level cache or beyond, beside multiply-adds:
+// for each register tile, or once for all of them, asked for ahead.
+constexpr double readCycles = 1.5, readAheadCycles = 1;
 
 // Cycles per vector of copying into a plane, and of a result on its way out.
 constexpr double fillCost = 2.5, finishCost = 4;
@@ -108,43 +109,58 @@ struct DataModel : ConvolutionModel {
   double packedFilterCost(const ConvolutionSchedule &schedule, int64_t taps) const {
     double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
     double channelVectors = llvm::divideCeil(channels.result, lanes);
-    double reading = readCycles * channelVectors * channels.reduced * taps;
+    double filterVectors = channelVectors * channels.reduced * taps;
     if (!keepsFilter(schedule))
-      return reading * std::ceil(pixels / schedule.tileRows);
+      return readCycles * filterVectors * std::ceil(pixels / schedule.tileRows);
     double blocks = llvm::divideCeil(channels.reduced, residentReduction(schedule, taps));
-    return reading + 2 * blocks * pixels * channelVectors;
+    return readAheadCycles * filterVectors + 2 * blocks * pixels * channelVectors;
   }
 
-  /// Shared scratch has a fixed size, and should not leave the caches.
-  bool admitsSharedPlanes(const Plane &plane) const {
-    constexpr int64_t mostBytes = 4 << 20;
-    return problem.geometry.batch.isStatic() && known[0] && known[1] && known[2] &&
-           SharedPlanes(problem, plane).elements * elementBytes <= mostBytes;
+  /// Cycles of padding the planes of a tile, all reduced channels.
+  double fillCycles(const Plane &plane) const {
+    const PlaneAxis &columns = plane.axis[2];
+    double rows = double(plane.elements()) / columns.places;
+    double strided = columns.step == 1 ? 0 : 2 * columns.step;
+    return channels.reduced * rows * ((fillCost + strided) * llvm::divideCeil(columns.places, lanes) + 3);
   }
 
-  /// Tasks that share a tile of pixels, each with some of the result's channels. Where planes
-  /// are not shared each pads them again: no more then than it takes to have some tasks.
-  int64_t channelBlocks(const ConvolutionSchedule &schedule, const Plane &plane) const {
-    int64_t taps = plane.taps();
+  /// The result channels of a task that keeps its part of the filter, of those that share a tile of
+  /// pixels: each pads the tile's planes again, but two threads should not wait for each other. Sets
+  /// `lost` to what both cost an image and group.
+  int64_t keptChannelsOfTask(const ConvolutionSchedule &schedule, const Plane &plane, double &lost) const {
+    constexpr int64_t surelyImages = 4, someTasks = 4, manyTasks = 64;
+    int64_t images = problem.geometry.batch.isStatic() ? batch : surelyImages, inTask = std::min(schedule.images, images);
+    double tiles = 1, copies = llvm::divideCeil(images, inTask) * problem.geometry.groups;
+    for (int i = 0; i < 3; ++i)
+      tiles *= llvm::divideCeil(places[i], schedule.tile[i]);
     double pixels = double(schedule.tile[0]) * schedule.tile[1] * schedule.tile[2];
-    double task = pixels * channels.result * channels.reduced * taps / lanes;
-    double all = double(places[0]) * places[1] * places[2] / pixels * task * batch * problem.geometry.groups;
-    double limit = std::clamp(all / 8, 2.5 * taskCycles, 8.0 * taskCycles);
-    int64_t most = llvm::divideCeil(channels.result, schedule.tileVectors * lanes);
-    if (!admitsSharedPlanes(plane)) {
-      constexpr int64_t someTasks = 8, surelyImages = 4;
-      int64_t images = problem.geometry.batch.isStatic() ? batch : surelyImages, tasks = images * problem.geometry.groups;
-      for (int i = 0; i < 3; ++i)
-        tasks *= llvm::divideCeil(places[i], schedule.tile[i]);
-      most = std::min<int64_t>(most, llvm::divideCeil(someTasks, tasks));
+    double perChannel = inTask * pixels * channels.reduced * plane.taps() / lanes;
+    double fill = fillCycles(plane), chosenTasks = 0;
+    int64_t unit = schedule.tileVectors * lanes, chosen = 0;
+    lost = 0;
+    for (int64_t parts = 1; (parts - 1) * unit < channels.result; ++parts) {
+      int64_t block = llvm::alignTo(llvm::divideCeil(channels.result, parts), unit), blocks = llvm::divideCeil(channels.result, block);
+      if (chosen && block * perChannel < 2.5 * taskCycles)
+        break;
+      double busy[2] = {0, 0}, tasks = blocks * tiles * copies;
+      for (int64_t task = 0; task < tasks && tasks <= manyTasks; ++task) {
+        int64_t first = int64_t(task / (tiles * copies)) * block;
+        *std::min_element(busy, busy + 2) += std::min(block, channels.result - first) * perChannel + inTask * fill;
+      }
+      double cost = (blocks - 1) * fill * tiles + std::abs(busy[0] - busy[1]) / (2 * inTask * copies);
+      if (!chosen || chosenTasks < std::min<double>(someTasks, tasks) || cost < lost) {
+        lost = cost;
+        chosen = block;
+        chosenTasks = tasks;
+      }
     }
-    return std::clamp<int64_t>(task / limit, 1, most);
+    return chosen;
   }
 
   /// Cycles for one image and group with this tile, register tile chosen.
   double dataCost(ConvolutionSchedule &schedule) const {
     bool alongPixels = schedule.along == ConvolutionSchedule::Lanes::Pixels;
-    Plane plane(problem, schedule.tile, lanes);
+    Plane plane(problem, schedule);
     int64_t taps = plane.taps();
     bool inputGradient = plane.axis[0].inputGradient;
     double tiles = 1;
@@ -155,10 +171,7 @@ struct DataModel : ConvolutionModel {
     double multiply = step * channels.reduced * taps;
     if (mayKeepFilter(schedule))
       multiply += packedFilterCost(schedule, taps);
-    double rowsFilled = double(plane.elements()) / plane.axis[2].places;
-    double strided = plane.axis[2].step == 1 ? 0 : 2 * plane.axis[2].step;
-    double fill = channels.reduced * rowsFilled *
-                  ((fillCost + strided) * llvm::divideCeil(plane.axis[2].places, lanes) + 3);
+    double fill = fillCycles(plane), lost = 0;
     double rows = double(schedule.tile[0]) * schedule.tile[1] * plane.resultPhases();
     double rowVectors = llvm::divideCeil(schedule.tile[2], lanes);
     double finish = channels.result * rows * (finishCost * rowVectors + 3);
@@ -178,14 +191,15 @@ struct DataModel : ConvolutionModel {
       double images = imagesAlongChannels(schedule, multiply);
       filter = problem.packed ? 0 : channelVectors * squares * (inputGradient && taps == 1 ? 2 : square) / images;
     }
-    // Every block of the result's channels fills planes again, unless they share them.
-    if (!alongPixels) {
+    if (keepsFilter(schedule)) {
+      keptChannelsOfTask(schedule, plane, lost);
+    } else if (!alongPixels) {
+      // Every block of the result's channels fills planes again.
       ConvolutionSchedule whole = schedule;
       finishData(whole);
-      if (!whole.sharesInputs)
-        fill *= llvm::divideCeil(channels.result, whole.blockChannels);
+      fill *= llvm::divideCeil(channels.result, whole.blockChannels);
     }
-    return tiles * (multiply + fill + filter + finish);
+    return tiles * (multiply + fill + filter + finish) + lost;
   }
 
   ConvolutionSchedule schedule(double &cost) const {
@@ -220,7 +234,7 @@ struct DataModel : ConvolutionModel {
           schedule.tile[0] = depth;
           schedule.tile[1] = height;
           schedule.tile[2] = columns;
-          Plane plane(problem, schedule.tile, lanes);
+          Plane plane(problem, schedule);
           bool smallest = height == 1 && depth == 1;
           bool mayKeep = mayKeepFilter(schedule);
           if (!smallest && !mayKeep && plane.slabElements(channels.reduced) > slabLimit())
@@ -240,7 +254,7 @@ struct DataModel : ConvolutionModel {
   }
 
   void finishData(ConvolutionSchedule &schedule) const {
-    Plane plane(problem, schedule.tile, lanes);
+    Plane plane(problem, schedule);
     bool alongPixels = schedule.along == ConvolutionSchedule::Lanes::Pixels;
     int64_t width = schedule.tileVectors * lanes;
     // Of each reduced channel: its plane, and its part of the filter.
@@ -264,8 +278,9 @@ struct DataModel : ConvolutionModel {
       blocks = std::max<int64_t>(
           1, channels.result * perResult * schedule.images / (2.5 * taskCycles));
       if (schedule.keepsFilter) {
-        blocks = channelBlocks(schedule, plane);
-        schedule.sharesInputs = blocks > 1 && admitsSharedPlanes(plane);
+        double lost;
+        schedule.blockChannels = keptChannelsOfTask(schedule, plane, lost);
+        return;
       }
     }
     if (!alongPixels && !problem.packed)

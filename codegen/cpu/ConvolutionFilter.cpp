@@ -31,7 +31,7 @@ struct FilterTask {
   FilterTask(LoopEmitter &emit, const ConvolutionProblem &problem,
              const ConvolutionSchedule &schedule)
       : emit(emit), problem(problem), schedule(schedule),
-        plane(problem, schedule.tile, schedule.lanes), planes(emit, plane, problem.elementType),
+        plane(problem, schedule), planes(emit, plane, problem.elementType),
         channels(problem), type(planes.type), taps(plane.taps()),
         sumsPitch(FilterScratch(problem, schedule, plane).sumsPitch),
         pixels(plane.vectors() * schedule.lanes) {}

@@ -37,7 +37,7 @@ struct FilterLanesTask {
   FilterLanesTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                   const ConvolutionSchedule &schedule)
       : emit(emit), problem(problem), schedule(schedule),
-        plane(problem, schedule.tile, schedule.lanes), planes(emit, plane, problem.elementType),
+        plane(problem, schedule), planes(emit, plane, problem.elementType),
         channels(problem), type(planes.type), taps(plane.taps()),
         width(schedule.tileVectors * schedule.lanes), pixels(tilePixels(plane)),
         channelPitch(FilterLanesScratch(problem, schedule, plane).channelPitch) {}
@@ -251,19 +251,20 @@ struct FilterLanesTask {
     int64_t inRound = vectors > 1 ? 4 : 1;
     Values distances;
     for (int64_t distance = 0; distance < inRound; ++distance)
-      distances.push_back(emit.opaque(distance));
+      distances.push_back(emit.opaque(distance * columns.spread));
     Values totals = emit.loop(zero, imageCount, 1, tile.zeros(emit), [&](Value image,
                                                                          ValueRange carried) {
       Value source = emit.add(firstPlane, emit.mul(image, plane.elements()));
       Value gradient = gradientPlace(vector, image);
       return emit.loop(zero, rowCount[0], 1, carried, [&](Value d, ValueRange carried) {
         return emit.loop(zero, rowCount[1], 1, carried, [&](Value h, ValueRange carried) {
-          Value line = emit.add(emit.mul(d, height.places), h);
+          Value line = emit.add(emit.mul(d, depth.spread * height.places), emit.mul(h, height.spread));
           Value fromX = emit.add(source, emit.mul(line, columns.places));
           Value row = emit.add(emit.mul(d, height.tile), h);
           Value fromY = emit.add(gradient, emit.mul(row, columns.tile * width));
           return emit.unrolled(zero, rowCount[2], inRound, carried, [&](Value w, int64_t place, ValueRange carried) {
-            Value x = emit.add(emit.add(fromX, emit.sub(w, emit.index(place))), distances[place]);
+            Value first = emit.mul(emit.sub(w, emit.index(place)), columns.spread);
+            Value x = emit.add(emit.add(fromX, first), distances[place]);
             return step(x, emit.add(fromY, emit.mul(w, width)), carried);
           });
         });

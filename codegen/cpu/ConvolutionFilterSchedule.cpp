@@ -98,7 +98,7 @@ struct FilterModel : ConvolutionModel {
     int64_t planeVectors = std::max<int64_t>(target.l1 * 7 / 8 / target.vectorBytes / 8, 8);
     auto grow = [&](int axis) {
       while (schedule.tile[axis] < places[axis] &&
-             Plane(problem, schedule.tile, lanes).vectors() < planeVectors)
+             Plane(problem, schedule).vectors() < planeVectors)
         ++schedule.tile[axis];
       schedule.tile[axis] = llvm::divideCeil(
           places[axis], llvm::divideCeil(places[axis], schedule.tile[axis]));
@@ -106,7 +106,7 @@ struct FilterModel : ConvolutionModel {
     grow(1);
     if (schedule.tile[1] == places[1])
       grow(0);
-    Plane plane(problem, schedule.tile, lanes);
+    Plane plane(problem, schedule);
     int64_t taps = plane.taps();
     double step = alongPixels ? chooseFilterTile(taps, schedule)
                               : chooseFilterLanesTile(taps, schedule);

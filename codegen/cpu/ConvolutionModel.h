@@ -31,8 +31,9 @@ struct ConvolutionModel {
     registers = target.registers;
     elementBytes = problem.elementType.getIntOrFloatBitWidth() / 8;
     batch = std::max<int64_t>(problem.geometry.batch.orElse(usualBatch), 1);
-    int64_t ones[3] = {1, 1, 1};
-    Plane plane(problem, ones, lanes);
+    ConvolutionSchedule one;
+    one.lanes = lanes;
+    Plane plane(problem, one);
     for (int i = 0; i < 3; ++i) {
       const PlaneAxis &a = plane.axis[i];
       known[i] = a.result.isStatic();

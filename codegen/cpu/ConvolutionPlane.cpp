@@ -28,8 +28,9 @@ bool PlaneAxis::tapPlace(int64_t tap, int64_t resultPhase, int64_t &residue,
   return true;
 }
 
-Plane::Plane(const ConvolutionProblem &problem, const int64_t tile[3], int64_t lanes)
-    : lanes(lanes) {
+Plane::Plane(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule)
+    : lanes(schedule.lanes) {
+  bool readsElements = schedule.along == ConvolutionSchedule::Lanes::Channels;
   bool inputGradient = problem.direction == ConvolutionDirection::InputGradient;
   const ConvolutionGeometry &geometry = problem.geometry;
   int64_t rank = geometry.kernel.size();
@@ -44,7 +45,8 @@ Plane::Plane(const ConvolutionProblem &problem, const int64_t tile[3], int64_t l
     Extent input = exists ? geometry.input[from] : Extent::of(1);
     Extent output = exists ? geometry.output[from] : Extent::of(1);
     a.halo = (a.kernel - 1) * a.dilation / a.stride;
-    a.tile = tile[i];
+    a.tile = schedule.tile[i];
+    a.spread = 1;
     a.inputGradient = inputGradient;
     if (inputGradient) {
       a.source = output;
@@ -61,17 +63,22 @@ Plane::Plane(const ConvolutionProblem &problem, const int64_t tile[3], int64_t l
       a.residues = 1;
       for (int64_t tap = 0; tap < a.kernel; ++tap)
         a.residues = std::max(a.residues, tap * a.dilation % a.step + 1);
+      if (readsElements && a.residues == a.stride) {
+        a.spread = a.stride;
+        a.step = a.residues = 1;
+        a.halo = (a.kernel - 1) * a.dilation;
+      }
     }
     int64_t places = a.result.isStatic() ? a.result.fixed : -1;
     if (inputGradient && places >= 0)
       places = (places - 1 + a.padding) / a.stride - a.padding / a.stride + 1;
     a.oneTile = places >= 0 && places <= a.tile;
-    a.places = a.tile + a.halo;
+    a.places = (a.tile - 1) * a.spread + 1 + a.halo;
   }
   // Zeros on the right of a row serve as the zeros on the left of the next.
   PlaneAxis &w = axis[2];
   if (w.oneTile && w.step == 1 && w.source.isStatic()) {
-    int64_t left = w.shift, right = w.tile + w.halo - (w.shift + w.source.fixed);
+    int64_t left = w.shift, right = w.places - (w.shift + w.source.fixed);
     w.places -= std::clamp<int64_t>(std::min(left, right), 0, w.places - 1);
   }
 }
@@ -201,7 +208,7 @@ void PlaneEmitter::fill(const ConvolutionProblem::Read &read, Value image, Value
   // Places from..to of an axis whose source index exists, for a residue.
   auto existing = [&](const PlaneAxis &a, Value size, Value start, Value residue,
                       llvm::function_ref<void(Value place, Value index)> body) {
-    Value first = emit.add(emit.sub(emit.mul(start, a.step), emit.index(a.shift)), residue);
+    Value first = emit.add(emit.sub(emit.mul(start, a.spread * a.step), emit.index(a.shift)), residue);
     emit.loop(zero, emit.index(a.places), 1, [&](Value place) {
       Value index = emit.add(first, emit.mul(place, a.step));
       if (a.source.isStatic() && a.source.fixed == 1 && a.places == 1 && a.shift == 0 &&
@@ -238,7 +245,7 @@ void PlaneEmitter::fillRow(const ConvolutionProblem::Read &read, Value image, Va
   Value zero = emit.index(0);
   // Source index of place v: first + v * step; places low..high of them exist.
   Value first =
-      emit.add(emit.sub(emit.mul(tileStart, w.step), emit.index(w.shift)), residue);
+      emit.add(emit.sub(emit.mul(tileStart, w.spread * w.step), emit.index(w.shift)), residue);
   Value low = emit.div(emit.add(emit.max(emit.sub(zero, first), zero), w.step - 1), w.step);
   Value high = emit.div(
       emit.add(emit.max(emit.sub(source[2], first), zero), w.step - 1), w.step);

@@ -1,6 +1,8 @@
 // The padded plane of a convolution: a task copies what its tile reads of one
-// channel into it, zeros around, split by residue modulo the stride. A result
-// pixel is then a flat number p, and a filter tap the read at p + a constant.
+// channel into it, zeros around. A result pixel is then a flat number p, and a filter
+// tap the read at p + a constant. Where vectors are read (lanes along pixels), or where a
+// stride leaves elements out, the plane is split by residue modulo the stride; where single
+// elements are read it keeps the source's order, which is quicker to copy.
 #pragma once
 
 #include "codegen/cpu/Convolution.h"
@@ -12,10 +14,11 @@ namespace nnc::cpu {
 
 /// One spatial axis. The source is what is copied (x, or dy of an input
 /// gradient). Its index of residue r and place v in the plane is
-/// (tileStart + v) * step + r - shift.
+/// (tileStart * spread + v) * step + r - shift.
 struct PlaneAxis {
   int64_t kernel, stride, padding, dilation;
-  int64_t step;         // the stride, where result pixels are strided in the source
+  int64_t step;         // from one place of a residue to the next in the source
+  int64_t spread;       // places from one result pixel to the next
   int64_t residues;     // planes of residue 0 .. residues-1 modulo step
   int64_t resultPhases; // input gradient: residues of the result modulo the stride
   int64_t halo, shift;
@@ -45,7 +48,8 @@ struct Plane {
   std::array<PlaneAxis, 3> axis;
   int64_t lanes;
 
-  Plane(const ConvolutionProblem &problem, const int64_t tile[3], int64_t lanes);
+  /// Of a task of the schedule, whose tile, lanes and their direction must be set.
+  Plane(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule);
 
   int64_t taps() const { return axis[0].kernel * axis[1].kernel * axis[2].kernel; }
   int64_t elements() const;     // of one channel of one image
@@ -55,6 +59,10 @@ struct Plane {
   int64_t resultPhases() const; // product over the axes
   /// Elements of `planes` of them, with what vectors read and write behind the last.
   int64_t slabElements(int64_t planes) const;
+  /// From the plane's start to what result (d, h, w) of the tile reads for a tap at place 0.
+  int64_t placeOf(int64_t d, int64_t h, int64_t w) const {
+    return (d * axis[0].spread * axis[1].places + h * axis[1].spread) * axis[2].places + w * axis[2].spread;
+  }
   bool oneTile() const { return axis[0].oneTile && axis[1].oneTile && axis[2].oneTile; }
 
   llvm::SmallVector<PlaneTap> tapsOf(int64_t resultPhase) const;

@@ -61,7 +61,7 @@ std::string describe(const ConvolutionSchedule &s) {
      << s.tile[0] << "x" << s.tile[1] << "x" << s.tile[2] << " pixels x " << s.images << " images, channels summed by "
      << s.blockReduction;
   if (s.sharesInputs)
-    os << (s.winograd ? ", inputs transformed" : ", planes padded") << " once for all tasks";
+    os << ", inputs transformed once for all tasks";
   if (s.splits > 1)
     os << ", " << s.splits << " partial sums";
   os << "; estimate " << int64_t(s.cycles) << " cycles an image";

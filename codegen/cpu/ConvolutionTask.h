@@ -36,17 +36,6 @@ struct DataLanesScratch {
                    const Plane &plane);
 };
 
-/// Padded planes that all tasks share: [image][group][tile][reduced channel], `pitch` elements
-/// from one to the next, so that what is written beyond a plane's end stays in its own place.
-struct SharedPlanes {
-  int64_t pitch, perTile, elements;
-
-  /// Channels that a task of the phase that fills them takes.
-  static constexpr int64_t channelsPerTask = 16;
-
-  SharedPlanes(const ConvolutionProblem &problem, const Plane &plane);
-};
-
 /// Scratch of a weight-gradient task, in elements.
 struct FilterScratch {
   int64_t slab, gradients, sums, sumsPitch;
@@ -78,13 +67,10 @@ int64_t filterElements(const ConvolutionProblem &problem);
 constexpr int64_t combinedElements = 4096;
 
 /// Tasks along each axis of a direction's grid: for data (image blocks,
-/// groups, result channel blocks, tiles...), for shared planes (images, groups,
-/// reduced channel blocks, tiles...), for filters (splits, groups,
+/// groups, result channel blocks, tiles...), for filters (splits, groups,
 /// filter blocks, channel blocks).
 Values dataTaskGrid(LoopEmitter &emit, const ConvolutionProblem &problem,
                     const ConvolutionSchedule &schedule);
-Values sharePlanesTaskGrid(LoopEmitter &emit, const ConvolutionProblem &problem,
-                           const ConvolutionSchedule &schedule);
 Values filterTaskGrid(LoopEmitter &emit, const ConvolutionProblem &problem,
                       const ConvolutionSchedule &schedule);
 
@@ -93,10 +79,7 @@ void emitDataTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                   mlir::Value workerScratch);
 void emitDataLanesTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                        const ConvolutionSchedule &schedule, mlir::Value task,
-                       mlir::Value workerScratch, mlir::Value sharedScratch);
-void emitSharePlanesTask(LoopEmitter &emit, const ConvolutionProblem &problem,
-                         const ConvolutionSchedule &schedule, mlir::Value task,
-                         mlir::Value sharedScratch);
+                       mlir::Value workerScratch);
 void emitFilterTask(LoopEmitter &emit, const ConvolutionProblem &problem,
                     const ConvolutionSchedule &schedule, mlir::Value task,
                     mlir::Value workerScratch, mlir::Value sharedScratch);

@@ -42,7 +42,7 @@ struct WinogradTask {
         winograd(nn::Winograd::of(schedule.winograd)), channels(problem),
         sizes(problem, schedule),
         type(VectorType::get({schedule.lanes}, problem.elementType)),
-        plane(problem, schedule.tile, schedule.lanes), lanes(schedule.lanes),
+        plane(problem, schedule), lanes(schedule.lanes),
         points(winograd.points), outputs(winograd.outputs), tileRows(schedule.tile[1]),
         tileColumns(schedule.tile[2]), tiles(tileRows * tileColumns),
         panels(llvm::divideCeil(channels.result, lanes)),

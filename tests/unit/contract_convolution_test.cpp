@@ -267,6 +267,7 @@ TEST_P(ContractConvolution, RandomGeometry) {
 TEST_P(ContractConvolution, BlocksOfChannelsTilesAndSplits) {
   check({any, 4, 1, 7, 9, {13, 19}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false},
         [](cpu::ConvolutionSchedule &schedule) {
+          schedule.along = cpu::ConvolutionSchedule::Lanes::Pixels;
           schedule.tile[1] = 3;
           schedule.tile[2] = 8;
           schedule.tileRows = 2;
@@ -277,6 +278,7 @@ TEST_P(ContractConvolution, BlocksOfChannelsTilesAndSplits) {
         5);
   check({any, 3, 1, 5, 6, {12, 18}, {3, 5}, {2, 3}, {2, 1}, {1, 1}, true, true},
         [](cpu::ConvolutionSchedule &schedule) {
+          schedule.along = cpu::ConvolutionSchedule::Lanes::Pixels;
           schedule.tile[1] = 2;
           schedule.tile[2] = 4;
           schedule.tileRows = 4;
@@ -331,7 +333,7 @@ TEST_P(ContractConvolution, PackedFilters) {
   }
 }
 
-TEST_P(ContractConvolution, FilterInFirstLevelCacheAndSharedPlanes) {
+TEST_P(ContractConvolution, FilterInFirstLevelCache) {
   std::mt19937 random(17);
   for (int round = 0; round < 14; ++round) {
     ConvolutionCase c = randomCase(random, round, 20, 40);
@@ -339,7 +341,6 @@ TEST_P(ContractConvolution, FilterInFirstLevelCacheAndSharedPlanes) {
     int64_t height = pick(random, 1, 6), width = pick(random, 1, 9), block = pick(random, 1, 9);
     check(c, [&](cpu::ConvolutionSchedule &schedule) {
       schedule.keepsFilter = true;
-      schedule.sharesInputs = c.isStatic && !c.dynamicBatch;
       schedule.tile[1] = height;
       schedule.tile[2] = width;
       schedule.tileRows = 6;
