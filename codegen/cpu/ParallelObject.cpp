@@ -1,8 +1,9 @@
 #include "codegen/cpu/ParallelObject.h"
 #include "codegen/cpu/LowerToLLVM.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Threading.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/ThreadPool.h"
 
 using namespace mlir;
 
@@ -48,16 +49,22 @@ static OwningOpRef<ModuleOp> takePart(ModuleOp module, const SymbolTable &all, A
   for (func::FuncOp function : functions)
     function->moveBefore(part->getBody(), part->getBody()->end());
   SymbolTable own(*part);
-  auto uses = SymbolTable::getSymbolUses(&part->getBodyRegion());
-  for (const SymbolTable::SymbolUse &use : *uses) {
-    StringRef name = use.getSymbolRef().getRootReference();
+  auto declare = [&](StringRef name) {
     if (own.lookup(name))
-      continue;
+      return;
     Operation *declaration = all.lookup(name)->cloneWithoutRegions();
     if (isa<func::FuncOp>(declaration))
       SymbolTable::setSymbolVisibility(declaration, SymbolTable::Visibility::Private);
     own.insert(declaration);
-  }
+  };
+  // Loops and arithmetic, nearly all there is, refer to nothing.
+  part->walk([&](Operation *op) {
+    if (op->getNumRegions() || !isa<func::FuncDialect, LLVM::LLVMDialect>(op->getDialect()))
+      return;
+    auto uses = SymbolTable::getSymbolUses(op);
+    for (const SymbolTable::SymbolUse &use : *uses)
+      declare(use.getSymbolRef().getRootReference());
+  });
   return part;
 }
 
@@ -71,7 +78,7 @@ emitObjects(ModuleOp module, const Target &target, int optimizationLevel, Timing
     parts.push_back(takePart(module, symbols, functions));
   std::vector<llvm::SmallVector<char, 0>> objects(parts.size());
   std::vector<std::string> errors(parts.size());
-  parallelFor(module.getContext(), 0, parts.size(), [&](size_t i) {
+  auto compile = [&](size_t i) {
     TimingScope lowering = time.nest("lower to the LLVM dialect");
     if (failed(lowerToLLVM(*parts[i]))) {
       errors[i] = "the loops could not be lowered to LLVM";
@@ -83,7 +90,13 @@ emitObjects(ModuleOp module, const Target &target, int optimizationLevel, Timing
       objects[i] = std::move(*object);
     else
       errors[i] = llvm::toString(object.takeError());
-  });
+  };
+  // Threads of their own: one of the context's that waits for the passes over its part's functions
+  // would meanwhile take the other parts, one after the other.
+  llvm::DefaultThreadPool threads(llvm::hardware_concurrency(module.getContext()->getNumThreads()));
+  for (size_t i = 0; i < parts.size(); ++i)
+    threads.async(compile, i);
+  threads.wait();
   for (const std::string &error : errors)
     if (!error.empty())
       return llvm::createStringError(error);
