@@ -1,5 +1,5 @@
 // Forward convolutions and input gradients with lanes along the result's
-// channels: result[p][m] += plane[c][p + place(tap)] * filter[(c, tap)][m]. The
+// channels: result[p][m] += plane[c][place(p) + place(tap)] * filter[(c, tap)][m]. The
 // filter is transposed once per task; no lane is lost to the width of an image.
 #include "codegen/cpu/ConvolutionData.h"
 
@@ -88,13 +88,14 @@ struct ChannelLanesTask : DataTask {
             channels.reduced * taps * schedule.lanes};
   }
   /// The part that follows that of `vectors` vectors from `vector` on: of the task's next
-  /// vectors, or of its first, for the next block of reduced channels.
+  /// vectors, or of its first: for the next block of reduced channels, or for the next image.
   FilterPlace filterPlaceAfter(Value vector, int64_t vectors, Value count) {
     Value after = emit.add(vector, vectors);
     FilterPlace next = filterPlace(after), first = filterPlace(emit.index(0));
     Value isLast = emit.lessEqual(emit.ceilDiv(channelCount, schedule.lanes), after);
-    Value nextBlock = emit.add(first.start, emit.mul(count, taps * first.step));
-    next.start = arith::SelectOp::create(emit.builder, emit.loc, isLast, nextBlock, next.start);
+    if (schedule.images == 1)
+      first.start = emit.add(first.start, emit.mul(count, taps * first.step));
+    next.start = arith::SelectOp::create(emit.builder, emit.loc, isLast, first.start, next.start);
     return next;
   }
   Value loadFilter(Value at) {
@@ -330,7 +331,7 @@ DataLanesScratch::DataLanesScratch(const ConvolutionProblem &problem,
   slab = plane.slabElements(schedule.blockReduction);
   panelSteps = llvm::alignTo(schedule.blockReduction * plane.taps(), plane.lanes);
   filter = problem.packed ? 0 : llvm::alignTo(panels * panelSteps * width, 64);
-  // An odd number of cache lines: pixels one below the other do not meet in the same sets.
+  // An odd number of cache lines: neighbouring pixels do not meet in the same sets.
   int64_t line = 64 / (problem.elementType.getIntOrFloatBitWidth() / 8);
   channelPitch = llvm::alignTo(panels * width, line);
   if (channelPitch / line % 2 == 0)

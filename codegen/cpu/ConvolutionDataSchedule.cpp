@@ -124,10 +124,10 @@ struct DataModel : ConvolutionModel {
     return channels.reduced * rows * ((fillCost + strided) * llvm::divideCeil(columns.places, lanes) + 3);
   }
 
-  /// The result channels of a task that keeps its part of the filter, of those that share a tile of
-  /// pixels: each pads the tile's planes again, but two threads should not wait for each other. Sets
-  /// `lost` to what both cost an image and group.
-  int64_t keptChannelsOfTask(const ConvolutionSchedule &schedule, const Plane &plane, double &lost) const {
+  /// How many result channels a task takes that keeps its part of the filter. Fewer make more
+  /// tasks of a tile of pixels, each of which pads its planes again; more leave one of two threads
+  /// idle, which counts half: one thread is as likely. Sets `lost` to what both cost an image and group.
+  int64_t resultChannelsOfTask(const ConvolutionSchedule &schedule, const Plane &plane, double &lost) const {
     constexpr int64_t surelyImages = 4, someTasks = 4, manyTasks = 64;
     int64_t images = problem.geometry.batch.isStatic() ? batch : surelyImages, inTask = std::min(schedule.images, images);
     double tiles = 1, copies = llvm::divideCeil(images, inTask) * problem.geometry.groups;
@@ -143,10 +143,11 @@ struct DataModel : ConvolutionModel {
       if (chosen && block * perChannel < 2.5 * taskCycles)
         break;
       double busy[2] = {0, 0}, tasks = blocks * tiles * copies;
-      for (int64_t task = 0; task < tasks && tasks <= manyTasks; ++task) {
-        int64_t first = int64_t(task / (tiles * copies)) * block;
-        *std::min_element(busy, busy + 2) += std::min(block, channels.result - first) * perChannel + inTask * fill;
-      }
+      if (tasks <= manyTasks)
+        for (int64_t task = 0; task < tasks; ++task) {
+          int64_t first = int64_t(task / (tiles * copies)) * block;
+          *std::min_element(busy, busy + 2) += std::min(block, channels.result - first) * perChannel + inTask * fill;
+        }
       double cost = (blocks - 1) * fill * tiles + std::abs(busy[0] - busy[1]) / (2 * inTask * copies);
       if (!chosen || chosenTasks < std::min<double>(someTasks, tasks) || cost < lost) {
         lost = cost;
@@ -191,13 +192,13 @@ struct DataModel : ConvolutionModel {
       double images = imagesAlongChannels(schedule, multiply);
       filter = problem.packed ? 0 : channelVectors * squares * (inputGradient && taps == 1 ? 2 : square) / images;
     }
-    if (keepsFilter(schedule)) {
-      keptChannelsOfTask(schedule, plane, lost);
-    } else if (!alongPixels) {
-      // Every block of the result's channels fills planes again.
+    if (!alongPixels) {
       ConvolutionSchedule whole = schedule;
       finishData(whole);
-      fill *= llvm::divideCeil(channels.result, whole.blockChannels);
+      if (whole.keepsFilter)
+        resultChannelsOfTask(whole, plane, lost);
+      else // every block of the result's channels fills planes again
+        fill *= llvm::divideCeil(channels.result, whole.blockChannels);
     }
     return tiles * (multiply + fill + filter + finish) + lost;
   }
@@ -239,9 +240,11 @@ struct DataModel : ConvolutionModel {
           bool mayKeep = mayKeepFilter(schedule);
           if (!smallest && !mayKeep && plane.slabElements(channels.reduced) > slabLimit())
             break;
-          if (!smallest && !mayKeep && plane.vectors() > 96)
+          int64_t pixels = depth * height * columns;
+          int64_t vectors = along == ConvolutionSchedule::Lanes::Pixels ? plane.vectors() : llvm::divideCeil(pixels, lanes);
+          if (!smallest && !mayKeep && vectors > 96)
             break;
-          if (!smallest && mayKeep && (plane.slabElements(keptChannels) > slabLimit() || depth * height * columns > keptPixels))
+          if (!smallest && mayKeep && (plane.slabElements(keptChannels) > slabLimit() || pixels > keptPixels))
             break;
           double cost = dataCost(schedule);
           if (bestCost < 0 || cost < bestCost) {
@@ -279,7 +282,7 @@ struct DataModel : ConvolutionModel {
           1, channels.result * perResult * schedule.images / (2.5 * taskCycles));
       if (schedule.keepsFilter) {
         double lost;
-        schedule.blockChannels = keptChannelsOfTask(schedule, plane, lost);
+        schedule.blockChannels = resultChannelsOfTask(schedule, plane, lost);
         return;
       }
     }

@@ -1,5 +1,5 @@
 // Weight gradients with lanes along dy's channels: dw[(c, tap)][k] = sum over
-// images and pixels of plane[c][pixel + place(tap)] * dy[pixel][k]. dy is
+// images and pixels of plane[c][place(pixel) + place(tap)] * dy[pixel][k]. dy is
 // transposed once per copy; no sum crosses lanes. For 16 filters and more.
 #include "codegen/cpu/ConvolutionTask.h"
 

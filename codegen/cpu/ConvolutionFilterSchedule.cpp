@@ -96,9 +96,12 @@ struct FilterModel : ConvolutionModel {
     // Rows until a register tile's planes, a few of dy and one or two of x, fill most of the
     // first-level cache.
     int64_t planeVectors = std::max<int64_t>(target.l1 * 7 / 8 / target.vectorBytes / 8, 8);
+    auto tileVectors = [&]() -> int64_t {
+      return alongPixels ? Plane(problem, schedule).vectors()
+                         : llvm::divideCeil(schedule.tile[0] * schedule.tile[1] * schedule.tile[2], lanes);
+    };
     auto grow = [&](int axis) {
-      while (schedule.tile[axis] < places[axis] &&
-             Plane(problem, schedule).vectors() < planeVectors)
+      while (schedule.tile[axis] < places[axis] && tileVectors() < planeVectors)
         ++schedule.tile[axis];
       schedule.tile[axis] = llvm::divideCeil(
           places[axis], llvm::divideCeil(places[axis], schedule.tile[axis]));
@@ -142,7 +145,7 @@ struct FilterModel : ConvolutionModel {
     double tasks = double(problem.geometry.groups) *
                    llvm::divideCeil(channels.result, schedule.blockChannels) *
                    llvm::divideCeil(channels.reduced, schedule.blockReduction);
-    double perTask = double(batch) * tiles * plane.vectors() * taps *
+    double perTask = double(batch) * tiles * llvm::divideCeil(pixels, lanes) * taps *
                      std::min(schedule.blockChannels, channels.result) *
                      std::min(schedule.blockReduction, channels.reduced);
     double copies = tiles * llvm::divideCeil(batch, schedule.images);

@@ -109,7 +109,9 @@ int64_t Plane::resultPhases() const {
 }
 
 int64_t Plane::slabElements(int64_t planes) const {
-  int64_t last = std::max(elements() + lanes, furthestTap() + vectors() * lanes);
+  // Elements are read up to the last tap of the last pixel, vectors up to a whole number of them.
+  int64_t read = furthestTap() + placeOf(axis[0].tile - 1, axis[1].tile - 1, axis[2].tile - 1) + 1;
+  int64_t last = std::max({elements() + lanes, read, furthestTap() + vectors() * lanes});
   return llvm::alignTo((planes - 1) * elements() + last, 64);
 }
 

@@ -1,8 +1,9 @@
 // The padded plane of a convolution: a task copies what its tile reads of one
-// channel into it, zeros around. A result pixel is then a flat number p, and a filter
-// tap the read at p + a constant. Where vectors are read (lanes along pixels), or where a
-// stride leaves elements out, the plane is split by residue modulo the stride; where single
-// elements are read it keeps the source's order, which is quicker to copy.
+// channel into it, zeros around; a filter tap is then the read at a constant distance. Where
+// vectors are read (lanes along pixels) the plane is split by residue modulo the stride, and a
+// result pixel is a flat number p from which its taps are read. Where single elements are read
+// (along channels) it keeps the source's order, which is quicker to copy, unless taps need
+// only some of the residues.
 #pragma once
 
 #include "codegen/cpu/Convolution.h"
@@ -53,7 +54,7 @@ struct Plane {
 
   int64_t taps() const { return axis[0].kernel * axis[1].kernel * axis[2].kernel; }
   int64_t elements() const;     // of one channel of one image
-  int64_t pixels() const;       // flat result pixels of a tile, gaps between rows included
+  int64_t pixels() const;       // flat result pixels of a tile as planar rows, gaps between them included
   int64_t vectors() const;      // that they take
   int64_t furthestTap() const;  // largest place of a tap
   int64_t resultPhases() const; // product over the axes

@@ -29,7 +29,7 @@ struct DataScratch {
 struct DataLanesScratch {
   int64_t slab, filter, sums, planar, row;
   int64_t panelSteps;   // (c, tap) of a panel, rounded up
-  int64_t channelPitch; // result channels of a block, in whole panels
+  int64_t channelPitch; // from a pixel's sums to the next one's
   int64_t elements() const { return slab + filter + sums + planar + row; }
 
   DataLanesScratch(const ConvolutionProblem &problem, const ConvolutionSchedule &schedule,

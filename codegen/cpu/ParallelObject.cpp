@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/ThreadPool.h"
 
 using namespace mlir;
@@ -78,7 +79,10 @@ emitObjects(ModuleOp module, const Target &target, int optimizationLevel, Timing
     parts.push_back(takePart(module, symbols, functions));
   std::vector<llvm::SmallVector<char, 0>> objects(parts.size());
   std::vector<std::string> errors(parts.size());
+  ParallelDiagnosticHandler inOrder(module.getContext());
   auto compile = [&](size_t i) {
+    inOrder.setOrderIDForThread(i);
+    llvm::scope_exit leave([&] { inOrder.eraseOrderIDForThread(); });
     TimingScope lowering = time.nest("lower to the LLVM dialect");
     if (failed(lowerToLLVM(*parts[i]))) {
       errors[i] = "the loops could not be lowered to LLVM";

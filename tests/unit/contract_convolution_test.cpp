@@ -312,6 +312,35 @@ TEST_P(ContractConvolution, LanesAlongChannels) {
         alongChannels);
 }
 
+TEST_P(ContractConvolution, StridesAlongChannels) {
+  using Lanes = cpu::ConvolutionSchedule::Lanes;
+  auto alongChannels = [](cpu::ConvolutionSchedule &schedule) {
+    schedule.along = Lanes::Channels;
+    schedule.tile[1] = std::min<int64_t>(schedule.tile[1], 3);
+    schedule.tile[2] = 6;
+    schedule.tileRows = 4;
+    schedule.tileWidth = 4;
+    schedule.tileVectors = 2;
+    schedule.blockChannels = 2 * schedule.lanes;
+    schedule.blockReduction = 3;
+    schedule.images = 1;
+  };
+  // Several tiles along the width.
+  check({any, 2, 1, 6, 40, {13, 40}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, true, false}, alongChannels, 3);
+  check({any, 2, 1, 6, 40, {13, 40}, {3, 5}, {3, 2}, {1, 2}, {1, 3}, false, false}, alongChannels, 3);
+  // Padding wider than a vector, whose zeros the rows of one tile share: also behind the last plane.
+  for (int64_t channels : {1, 10}) {
+    auto oneTile = [&](cpu::ConvolutionSchedule &schedule) {
+      alongChannels(schedule);
+      schedule.tile[1] = 1;
+      schedule.tile[2] = 100;
+      schedule.blockReduction = channels;
+    };
+    check({any, 2, 1, channels, 18, {200}, {255}, {2}, {127}, {1}, true, false}, oneTile);
+    check({any, 1, 1, channels, 18, {200}, {41}, {2}, {20}, {1}, true, true}, oneTile);
+  }
+}
+
 TEST_P(ContractConvolution, SmallImagesOfManyChannels) {
   check({any, 5, 1, 32, 64, {2, 2}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});
   check({any, 1, 1, 64, 32, {7, 7}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, true, false});

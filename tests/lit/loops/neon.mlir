@@ -21,7 +21,7 @@ func.func @exponential(%x: tensor<64xf64> {nn.kind = "input", nn.name = "x"}) ->
 }
 
 // CHECK-LABEL: func.func private @nnc_kernel_2
-// CHECK: %{{.*}}:24 = scf.for
+// CHECK: %{{.*}}:27 = scf.for
 // CHECK: math.fma {{.*}} : vector<4xf32>
 // CHECK-NOT: vector<8xf32>
 func.func @strided(%x: tensor<1x16x31x31xf32> {nn.kind = "input", nn.name = "x"}, %w: tensor<24x16x3x3xf32> {nn.kind = "input", nn.name = "w"}) -> (tensor<1x24x15x15xf32> {nn.name = "y"}) {
