@@ -69,11 +69,18 @@ void reportMemory(func::FuncOp planned, const ReportSizes &sizes, FunctionReport
     ++position;
   }
   for (size_t i = 0; i < position; ++i) {
-    int64_t live = 0;
+    // Parts of a joined value lie in it.
+    llvm::SmallVector<std::pair<int64_t, int64_t>> live;
     for (const ArenaBlock &block : report.blocks)
       if (block.first <= i && i <= block.last)
-        live += block.bytes;
-    report.liveBytes = std::max(report.liveBytes, live);
+        live.push_back({block.offset, block.offset + block.bytes});
+    llvm::sort(live);
+    int64_t bytes = 0, covered = 0;
+    for (auto [begin, end] : live) {
+      bytes += std::max<int64_t>(end - std::max(begin, covered), 0);
+      covered = std::max(covered, end);
+    }
+    report.liveBytes = std::max(report.liveBytes, bytes);
   }
 
   auto bytes = planned->getParentOfType<ModuleOp>().lookupSymbol<func::FuncOp>((planned.getName() + ".arena_bytes").str());

@@ -150,8 +150,67 @@ private:
     return last;
   }
 
-  /// Packed at the symbols' planned sizes.
+  //===-- concatenations in place ------------------------------------------------------===//
+
+  struct Slice {
+    Value whole;
+    AffineExpr offset; // bytes
+  };
+
+  /// The parts of a kernel that only joins results of other kernels, one behind the other in
+  /// memory: those can be written where they end up. Otherwise none.
+  SmallVector<std::pair<Value, Slice>> partsInPlace(KernelOp kernel) {
+    auto concat = dyn_cast<ConcatOp>(kernel.getBody().front().front());
+    if (!concat || kernel.getFamily() != Family::map || !llvm::hasSingleElement(kernel.getBody().front().without_terminator()))
+      return {};
+    Value whole = kernel.getOutputs()[0];
+    Dims dims = dimsOf(whole);
+    AffineExpr outer = product(whole.getContext(), ArrayRef(dims).take_front(concat.getAxis()));
+    if (destination.count(whole) || constantSize(outer) != 1)
+      return {};
+    SmallVector<std::pair<Value, Slice>> parts;
+    AffineExpr offset = b.getAffineConstantExpr(0);
+    for (Value input : concat.getInputs()) {
+      Value root = rootOf(kernel.getInputs()[cast<BlockArgument>(input).getArgNumber()]);
+      bool taken = destination.count(root) || sliceOf.count(root) || llvm::is_contained(llvm::make_first_range(parts), root);
+      if (!root.getDefiningOp() || taken || !offset.isMultipleOf(arenaAlignment))
+        return {};
+      parts.push_back({root, {whole, offset}});
+      int64_t width = std::max<int64_t>(8, elementTypeOf(root).getIntOrFloatBitWidth()) / 8;
+      offset = simplify(offset + product(root.getContext(), dimsOf(root)) * width);
+    }
+    return parts;
+  }
+
+  // The last first: what joins joined parts takes in all of them.
+  void joinInPlace() {
+    for (Operation &op : llvm::reverse(body()))
+      if (auto kernel = dyn_cast<KernelOp>(op))
+        for (auto &[part, slice] : partsInPlace(kernel)) {
+          sliceOf[part] = slice;
+          joined.insert(kernel);
+        }
+  }
+
+  //===-- places -----------------------------------------------------------------------===//
+
   void assignPlaces() {
+    int64_t apart = layOut();
+    joinInPlace();
+    if (joined.empty() || layOut() <= apart)
+      return;
+    sliceOf.clear();
+    joined.clear();
+    layOut();
+  }
+
+  /// Packs the arena at the symbols' planned sizes; returns its bytes then.
+  int64_t layOut() {
+    tenants.clear();
+    tenantBytes.clear();
+    tenantOf.clear();
+    scratchOf.clear();
+    DenseMap<Value, int64_t> begin; // of joined values: where their first part is written
     for (Operation &op : body()) {
       auto kernel = dyn_cast<KernelOp>(op);
       if (!kernel)
@@ -159,14 +218,28 @@ private:
       int64_t now = order[&op];
       KernelMemory need = memory(kernel);
       workerBytes = std::max<int64_t>(workerBytes, llvm::alignTo(need.perWorkerBytes, arenaAlignment));
-      for (Value result : kernel.getOutputs())
-        if (!destination.count(result))
-          tenantOf[result] = addTenant(arenaBytesOf(result), now, lastUse(result));
+      for (Value result : kernel.getOutputs()) {
+        if (auto slice = sliceOf.find(result); slice != sliceOf.end()) {
+          int64_t first = begin.count(result) ? begin[result] : now;
+          auto [earliest, fresh] = begin.try_emplace(slice->second.whole, first);
+          earliest->second = std::min(earliest->second, first);
+        } else if (!destination.count(result)) {
+          tenantOf[result] = addTenant(arenaBytesOf(result), begin.count(result) ? begin[result] : now, lastUse(result));
+        }
+      }
       if (need.sharedBytes)
         scratchOf[kernel] = addTenant(b.getAffineConstantExpr(llvm::alignTo(need.sharedBytes, arenaAlignment)), now, now);
     }
-    packArena(tenants);
+    for (auto &[part, slice] : sliceOf) {
+      Value whole = slice.whole;
+      while (sliceOf.count(whole))
+        whole = sliceOf[whole].whole;
+      ArenaTenant &tenant = tenants[tenantOf[whole]];
+      tenant.last = std::max(tenant.last, lastUse(part));
+    }
+    int64_t bytes = packArena(tenants);
     below = tenantsBelow(tenants);
+    return bytes;
   }
 
   unsigned addTenant(AffineExpr bytes, int64_t first, int64_t last) {
@@ -234,13 +307,27 @@ private:
     ValueRange symbols = entry.getArguments().drop_front(next);
     Offsets offsets = emitOffsets(symbols);
 
-    auto view = [&](unsigned tenant, Type type) -> Value {
+    auto view = [&](unsigned tenant, Type type, AffineExpr shift = {}) -> Value {
       SmallVector<Value> sizes;
+      Value offset = offsets.of[tenant];
+      if (shift)
+        offset = b.createOrFold<arith::AddIOp>(loc, offset, emitSize(b, loc, shift, symbols));
       MemRefType memref = memrefOf(type);
       for (AffineExpr dim : dimsOf(type))
         if (!constantSize(dim))
           sizes.push_back(emitSize(b, loc, dim, symbols));
-      return memref::ViewOp::create(b, loc, memref, arena, offsets.of[tenant], sizes);
+      return memref::ViewOp::create(b, loc, memref, arena, offset, sizes);
+    };
+    auto place = [&](Value result) -> Value {
+      if (auto found = destination.find(result); found != destination.end())
+        return outputs[found->second];
+      Value whole = result;
+      AffineExpr shift;
+      for (auto slice = sliceOf.find(whole); slice != sliceOf.end(); slice = sliceOf.find(whole)) {
+        shift = shift ? shift + slice->second.offset : slice->second.offset;
+        whole = slice->second.whole;
+      }
+      return view(tenantOf[whole], result.getType(), shift ? simplify(shift) : shift);
     };
     auto bufferOf = [&](Value value) { return memrefs.lookup(rootOf(value)); };
 
@@ -251,11 +338,10 @@ private:
       SmallVector<Value> operands;
       for (Value input : kernel.getInputs())
         operands.push_back(bufferOf(input));
-      for (Value result : kernel.getOutputs()) {
-        auto found = destination.find(result);
-        memrefs[result] = found != destination.end() ? outputs[found->second] : view(tenantOf[result], result.getType());
-        operands.push_back(memrefs[result]);
-      }
+      for (Value result : kernel.getOutputs())
+        operands.push_back(memrefs[result] = place(result));
+      if (joined.contains(kernel))
+        continue; // its parts are there already
       auto shared = scratchOf.find(kernel);
       bool scratch = shared != scratchOf.end();
       if (scratch)
@@ -337,6 +423,8 @@ private:
   DenseMap<Operation *, int64_t> order;
   DenseMap<Value, unsigned> destination; // result number
   DenseMap<Value, unsigned> tenantOf;
+  DenseMap<Value, Slice> sliceOf;   // of the parts of joined values
+  DenseSet<Operation *> joined;     // kernels with nothing left to do
   DenseMap<Operation *, unsigned> scratchOf;
   SmallVector<ArenaTenant> tenants;
   SmallVector<AffineExpr> tenantBytes;
