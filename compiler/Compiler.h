@@ -42,7 +42,7 @@ struct CompileOptions {
   /// optimizer_step. `loss.name == "output"`: the model itself returns the loss.
   std::optional<NamedOptions> loss;
   std::optional<NamedOptions> optimizer;
-  /// Adds the entry `grad` (see architecture.md 8): inputs and cotangents in;
+  /// Adds the entry `grad`: inputs and cotangents in;
   /// outputs, `grad:...` and `buffer:...` out; the model runs in the mode it was
   /// exported in.
   bool gradient = false;

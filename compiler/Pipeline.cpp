@@ -179,7 +179,7 @@ static LogicalResult planAll(Compilation &c) {
   return success();
 }
 
-//===-- 6 LOOPS: kernels as functions over memrefs   [llvm.func, scf, vector, memref, arith] ---===//
+//===-- 6 LOOPS: kernels as functions over memrefs   [func, scf, vector, memref, arith, math] --===//
 
 static LogicalResult emitAllLoops(Compilation &c) {
   if (failed(cpu::emitLoops(*c.module, c.target, [&](StringRef kind, StringRef name) {

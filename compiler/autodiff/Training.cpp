@@ -74,16 +74,23 @@ static FailureOr<double> numberOption(FunctionBuilder &f, const NamedOptions &sp
 
 /// The loss of `output` against a new input `target`; null after an error.
 static Value buildLoss(FunctionBuilder &f, const NamedOptions &spec, Value output) {
+  // The names of torch.nn.functional, or short ones.
+  static const std::map<std::string, std::string> shortNames = {
+      {"nll", "nll_loss"}, {"mse", "mse_loss"}, {"l1", "l1_loss"}, {"smooth_l1", "smooth_l1_loss"}, {"huber", "huber_loss"},
+      {"bce", "binary_cross_entropy"}, {"bce_with_logits", "binary_cross_entropy_with_logits"}};
   static const std::map<std::string, std::vector<std::string>> known = {
       {"output", {}},
       {"cross_entropy", {"ignore_index", "label_smoothing", "reduction"}},
-      {"nll", {"ignore_index", "reduction"}}, {"nll_loss", {"ignore_index", "reduction"}},
-      {"mse", {"reduction"}}, {"mse_loss", {"reduction"}}, {"l1", {"reduction"}}, {"l1_loss", {"reduction"}},
-      {"smooth_l1", {"beta", "reduction"}}, {"huber", {"delta", "reduction"}},
-      {"bce", {"reduction"}}, {"bce_with_logits", {"reduction"}}};
-  auto entry = known.find(spec.name);
+      {"nll_loss", {"ignore_index", "reduction"}},
+      {"mse_loss", {"reduction"}}, {"l1_loss", {"reduction"}},
+      {"smooth_l1_loss", {"beta", "reduction"}}, {"huber_loss", {"delta", "reduction"}},
+      {"binary_cross_entropy", {"reduction"}}, {"binary_cross_entropy_with_logits", {"reduction"}}};
+  auto brief = shortNames.find(spec.name);
+  const std::string name = brief == shortNames.end() ? spec.name : brief->second;
+  auto entry = known.find(name);
   if (entry == known.end())
-    return f.error("unknown loss '" + spec.name + "'; known: output, cross_entropy, nll, mse, l1, smooth_l1, huber, bce, bce_with_logits");
+    return f.error("unknown loss '" + spec.name + "'; known: output, cross_entropy, nll_loss, mse_loss, l1_loss, smooth_l1_loss, huber_loss, "
+                   "binary_cross_entropy, binary_cross_entropy_with_logits");
   for (const auto &[key, value] : spec.options)
     if (!llvm::is_contained(entry->second, key))
       return f.error("loss '" + spec.name + "' has no option '" + key + "'; it has " +
@@ -94,12 +101,12 @@ static Value buildLoss(FunctionBuilder &f, const NamedOptions &spec, Value outpu
       return f.error("loss '" + spec.name + "': reduction must be mean or sum for training");
     reduction = found->second == "sum" ? Reduction::sum : Reduction::mean;
   }
-  if (spec.name == "output") {
+  if (name == "output") {
     if (product(f.context(), dimsOf(output)) != f.size(1))
       return f.error("--loss output: the model's first output is not a scalar");
     return f.reshape(output, {});
   }
-  if (spec.name == "cross_entropy" || spec.name == "nll" || spec.name == "nll_loss") {
+  if (name == "cross_entropy" || name == "nll_loss") {
     Dims dims = dimsOf(output);
     if (dims.empty())
       return f.error("loss '" + spec.name + "' needs an output with a class axis");
@@ -113,8 +120,8 @@ static Value buildLoss(FunctionBuilder &f, const NamedOptions &spec, Value outpu
       return {};
     if (classes)
       f.setInputRange(target, 0, *classes, static_cast<int64_t>(*ignore));
-    return spec.name == "cross_entropy" ? f.crossEntropy(output, target, {}, reduction, *ignore, *smoothing)
-                                        : f.nllLoss(output, target, {}, reduction, *ignore);
+    return name == "cross_entropy" ? f.crossEntropy(output, target, {}, reduction, *ignore, *smoothing)
+                                   : f.nllLoss(output, target, {}, reduction, *ignore);
   }
   Value target = f.addInput("target", dimsOf(output), elementTypeOf(output));
   std::map<std::string, double> parameters;
@@ -125,11 +132,7 @@ static Value buildLoss(FunctionBuilder &f, const NamedOptions &spec, Value outpu
         return {};
       parameters[key] = *value;
     }
-  static const std::map<std::string, std::string> rows = {
-      {"mse", "mse_loss"}, {"l1", "l1_loss"}, {"smooth_l1", "smooth_l1_loss"}, {"huber", "huber_loss"},
-      {"bce", "binary_cross_entropy"}, {"bce_with_logits", "binary_cross_entropy_with_logits"}};
-  auto row = rows.find(spec.name);
-  return f.pointwiseLoss(row == rows.end() ? spec.name : row->second, {output, target}, reduction, parameters);
+  return f.pointwiseLoss(name, {output, target}, reduction, parameters);
 }
 
 //===-- the functions -----------------------------------------------------------------===//

@@ -4,8 +4,7 @@
 
 namespace nnc {
 
-/// Registers -nnc-decompose, -nnc-differentiate, -nnc-add-training,
-/// -nnc-form-kernels, -nnc-plan, -nnc-emit-loops and -nnc-verify-stage.
+/// Registers all that `nnc-opt --help` lists as -nnc-...
 void registerPasses();
 
 } // namespace nnc

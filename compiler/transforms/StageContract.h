@@ -1,6 +1,5 @@
 // What each stage may leave behind: the dialects and ops that docs/architecture.md
-// allows after it. Tests check it after every stage, and so does whoever changes
-// a stage; the text here and the comments in Pipeline.cpp say the same.
+// allows after it, as do the comments in Pipeline.cpp. Every compilation checks it.
 #pragma once
 
 #include "compiler/Compiler.h"

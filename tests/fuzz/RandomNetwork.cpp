@@ -20,7 +20,7 @@ Recipe Recipe::draw(uint64_t seed) {
   r.dynamicLength = r.kind == Sequence && draw.chance(30);
   r.smooth = draw.chance(40);
   if (draw.chance(35)) {
-    r.loss = NamedOptions{draw.pick({"cross_entropy", "nll", "mse", "l1", "smooth_l1", "huber", "bce", "bce_with_logits"}), {}};
+    r.loss = NamedOptions{draw.pick({"cross_entropy", "nll_loss", "mse", "l1", "smooth_l1_loss", "huber", "binary_cross_entropy", "bce_with_logits"}), {}};
     if (r.loss->name == "cross_entropy" && draw.chance(40))
       r.loss->options["label_smoothing"] = "0.1";
     if (draw.chance(30))

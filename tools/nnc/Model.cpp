@@ -16,7 +16,7 @@ void ModelOptions::addTo(CLI::App &command) {
   command.add_option("-O", optimization, "0: one naive kernel for each op (the reference), 2: everything")
       ->check(CLI::IsMember({0, 2}))
       ->capture_default_str();
-  command.add_option("--cpu,--mcpu", cpu, "`native`, the default, or a name of LLVM such as x86-64-v3, x86-64-v4, znver4");
+  command.add_option("--cpu,--mcpu", cpu, "`native`, the default on this machine, or a name of LLVM such as x86-64-v3, x86-64-v4, znver4");
   command.add_option("--max-batch", maxBatch, "Bound of a dimension that was exported without one")
       ->check(CLI::PositiveNumber);
   command.add_flag("!--no-winograd", winograd,
@@ -25,10 +25,10 @@ void ModelOptions::addTo(CLI::App &command) {
 
 void ModelOptions::addTrainingTo(CLI::App &command) {
   command.add_option("--loss", loss,
-                     "NAME[:key=value,...] as in torch.nn.functional, such as cross_entropy:label_smoothing=0.1; "
+                     "NAME[:key=value,...] of torch.nn.functional, such as cross_entropy:label_smoothing=0.1; "
                      "`output` where the model returns the loss");
   command.add_option("--optimizer", optimizer,
-                     "NAME[:key=value,...] as in torch.optim, such as sgd:lr=0.01,momentum=0.9 or adam:lr=1e-3");
+                     "sgd, adam or adamw[:key=value,...] as in torch.optim, such as sgd:lr=0.01,momentum=0.9 or adam:lr=1e-3");
 }
 
 void RuntimeOptions::addTo(CLI::App &command) {

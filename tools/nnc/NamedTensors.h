@@ -1,4 +1,4 @@
-// Tensors by the keys of architecture.md 8: inputs by name or position, outputs
+// Tensors by their keys in .npz files: inputs by name or position, outputs
 // by position, gradients as grad:..., changed buffers as buffer:...
 #pragma once
 
