@@ -105,6 +105,19 @@ std::vector<Case> shapeCases() {
          Value x = b.input({b.batch(), 3});
          b.output(b.concat({x, x}, 1));
        }, each([](const Arrays &in, Index i) { return in[0].at({i[0], i[1] % 3}); })},
+      {"concat", "of computed values and of such a concatenation, written in place", [](B &b) {
+         Value x = b.input({1, 16, 6}), y = b.input({1, 8, 6});
+         Value inner = b.concat({b.apply("exp", x), b.apply("exp", y)}, 1);
+         Value outer = b.concat({inner, b.apply("tanh", y)}, 1);
+         b.output(b.add(b.sum(outer, {2}), b.sum(inner, {1, 2})));
+       }, each([](const Arrays &in, Index i) {
+         double sum = 0;
+         in[0].forEach([&](Index j) { sum += std::exp(in[0].at(j)) * (1 + (j[1] == i[1])); });
+         in[1].forEach([&](Index j) {
+           sum += std::exp(in[1].at(j)) * (1 + (j[1] + 16 == i[1])) + std::tanh(in[1].at(j)) * (j[1] + 24 == i[1]);
+         });
+         return sum;
+       })},
       {"iota", "along axis 1", [](B &b) { b.output(b.iota(b.dims({b.batch(), 5, 2}), 1, b.element)); },
        each([](const Arrays &, Index i) { return double(i[1]); })},
       {"iota", "of integers", [](B &b) { b.output(b.iota(b.dims({b.batch(), 5}), 0, b.builder().getI64Type())); },
