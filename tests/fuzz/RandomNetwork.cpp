@@ -209,9 +209,9 @@ void RandomNetwork::head(Value x) {
     x = rowBlock(x);
   int64_t classes = draw.pick({2, 3, 5, 10, 17});
   Value y = dense(x, classes);
-  if (recipe.loss && recipe.loss->name == "bce")
+  if (recipe.loss && recipe.loss->name == "binary_cross_entropy")
     y = formula("0.05 + 0.9 * x0", elementwise("sigmoid", {y}), element);
-  else if (recipe.loss && recipe.loss->name == "nll")
+  else if (recipe.loss && recipe.loss->name == "nll_loss")
     y = logSoftmax(y, 1);
   else if (!recipe.loss && draw.chance(20))
     y = softmax(y, 1);
